@@ -1,0 +1,30 @@
+# `make demo` completes a phantom skull at 512³; `make test` runs the checks. Each makes .venv first, once.
+# PYTHON picks the interpreter, PIP_ARGS is passed to pip (an index, a cache, --no-index …).
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := $(shell find kernels -type f) CMakeLists.txt pyproject.toml constraints.txt
+
+.PHONY: demo test lint clean
+
+demo: $(STAMP)
+	$(BIN)/cranial-sparse phantom --seed 7 --defect --out out/demo/input --quiet
+	$(BIN)/cranial-sparse complete out/demo/input/phantom-7.nrrd --out out/demo --overwrite
+	@echo "open out/demo/phantom-7/report.html"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(STAMP): $(SOURCES)
+	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" sh scripts/install.sh $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build out

@@ -1,0 +1,94 @@
+"""Where there is something: occupancy in bricks of 8×8×8 bits."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+SIDE = 8
+VOXEL_LIMIT = 1 << 18
+"""Voxel coordinates lie in [-VOXEL_LIMIT, VOXEL_LIMIT)."""
+
+
+@dataclass(frozen=True, eq=False)
+class BrickGrid:
+    """A batch of sparse voxel sets.
+
+    Bricks are sorted by (batch, x, y, z), each there once and none empty. Word x of a mask holds the brick's plane
+    at x; bit 8 * y + z of the word is the voxel (x, y, z). Features of the voxels are rows ``[N, C]`` in brick
+    order and, within a brick, in the order x, y, z.
+
+    Immutable and free of geometry: no spacing, no origin. ``x >> 3`` is the brick of voxel ``x``, negative ones
+    included.
+    """
+
+    coords: Tensor  # int32 [B, 4]: batch, x, y, z, in bricks
+    masks: Tensor  # int64 [B, 8]: the bits of unsigned words
+    offsets: Tensor  # int64 [B + 1]: row of each brick's first voxel; the last is N
+
+    def __post_init__(self) -> None:
+        bricks = self.coords.shape[0]
+        for name, tensor, dtype, shape in (
+            ("coords", self.coords, torch.int32, (bricks, 4)),
+            ("masks", self.masks, torch.int64, (bricks, 8)),
+            ("offsets", self.offsets, torch.int64, (bricks + 1,)),
+        ):
+            if tensor.dtype != dtype or tensor.shape != shape:
+                raise ValueError(
+                    f"BrickGrid.{name}: expected {dtype} of shape {shape}, got {tensor.dtype} {tuple(tensor.shape)}"
+                )
+
+    @property
+    def num_bricks(self) -> int:
+        return self.coords.shape[0]
+
+    @cached_property
+    def num_voxels(self) -> int:
+        return int(self.offsets[-1])
+
+    @cached_property
+    def batch_size(self) -> int:
+        """The highest batch index in use + 1."""
+        return int(self.coords[-1, 0]) + 1 if self.num_bricks else 0
+
+    @property
+    def device(self) -> torch.device:
+        return self.coords.device
+
+    @property
+    def arrays(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.coords, self.masks, self.offsets
+
+    @cached_property
+    def neighbours(self) -> Tensor:
+        """The 27 bricks around each brick, x slowest, -1 where there is none: int32 [B, 27].
+
+        Found at first use and shared by all layers; the only thing about neighbourhoods that is ever stored.
+        """
+        return torch.ops.cranial_sparse.neighbour_bricks(self.coords)
+
+    def to(self, device: torch.device | str) -> "BrickGrid":
+        if torch.device(device) == self.device:
+            return self
+        return BrickGrid(*(array.to(device) for array in self.arrays))
+
+    def __len__(self) -> int:
+        return self.num_voxels
+
+    def __repr__(self) -> str:
+        return f"BrickGrid({self.num_voxels} voxels in {self.num_bricks} bricks, batch {self.batch_size})"
+
+
+def empty(device: torch.device | str = "cpu") -> BrickGrid:
+    """A grid without voxels."""
+    return BrickGrid(
+        torch.empty((0, 4), dtype=torch.int32, device=device),
+        torch.empty((0, 8), dtype=torch.int64, device=device),
+        torch.zeros(1, dtype=torch.int64, device=device),
+    )
+
+
+def equal(a: BrickGrid, b: BrickGrid) -> bool:
+    """Whether two grids hold the same voxels."""
+    return torch.equal(a.coords, b.coords) and torch.equal(a.masks, b.masks)

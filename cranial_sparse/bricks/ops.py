@@ -1,0 +1,220 @@
+"""Grid operations as custom ops on arrays: schema, CPU kernel, reference elsewhere, and fake kernel of each.
+
+Everything here takes and returns the arrays (coords, masks, offsets) of grids; the functions that users call are in
+the other files of this package. See kernels/README.md for the table of ops.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from cranial_sparse.bricks import reference
+from cranial_sparse.bricks.grid import BrickGrid
+from cranial_sparse.bricks.kernels import address, native, view
+
+Arrays = tuple[Tensor, Tensor, Tensor]
+
+
+def _op(fake: Callable, elsewhere: Callable) -> Callable:
+    """Registers a function as the CPU kernel of cranial_sparse::<its name>, ``elsewhere`` as that of GPUs."""
+
+    def register(function: Callable) -> Callable:
+        op = torch.library.custom_op(
+            f"cranial_sparse::{function.__name__}", function, mutates_args=(), device_types="cpu"
+        )
+        op.register_kernel("cuda")(elsewhere)
+        op.register_fake(fake)
+        return op
+
+    return register
+
+
+def _tensors(arrays: Sequence) -> Arrays:
+    coords, masks, offsets = (torch.from_numpy(array) for array in arrays)
+    return coords, masks, offsets
+
+
+def _threads() -> int:
+    return torch.get_num_threads()
+
+
+def _fake_grid(like: Tensor, *_: object) -> Arrays:
+    bricks = torch.library.get_ctx().new_dynamic_size()
+    return (
+        like.new_empty((bricks, 4), dtype=torch.int32),
+        like.new_empty((bricks, 8), dtype=torch.int64),
+        like.new_empty((bricks + 1,), dtype=torch.int64),
+    )
+
+
+@_op(_fake_grid, lambda volume, origin: reference.from_dense(volume, tuple(origin)).arrays)
+def from_dense(volume: Tensor, origin: Sequence[int]) -> Arrays:
+    volume = volume.contiguous()
+    return _tensors(native.from_dense(address(volume, torch.bool), volume.shape, tuple(origin), _threads()))
+
+
+@_op(
+    lambda coords, masks, offsets, shape, origin: coords.new_empty(tuple(shape), dtype=torch.bool),
+    lambda coords, masks, offsets, shape, origin: reference.to_dense(
+        BrickGrid(coords, masks, offsets), tuple(shape), tuple(origin)
+    ),
+)
+def to_dense(coords: Tensor, masks: Tensor, offsets: Tensor, shape: Sequence[int], origin: Sequence[int]) -> Tensor:
+    volume = torch.zeros(tuple(shape), dtype=torch.bool)
+    native.to_dense(view(coords, masks, offsets), volume.data_ptr(), tuple(shape), tuple(origin), _threads())
+    return volume
+
+
+@_op(_fake_grid, lambda voxels: reference.from_coordinates(voxels).arrays)
+def from_coordinates(voxels: Tensor) -> Arrays:
+    voxels = voxels.contiguous()
+    return _tensors(native.from_coordinates(address(voxels, torch.int32), voxels.shape[0], _threads()))
+
+
+@_op(
+    lambda coords, masks, offsets, rows: coords.new_empty((rows, 4)),
+    lambda coords, masks, offsets, rows: reference.coordinates(BrickGrid(coords, masks, offsets)),
+)
+def coordinates(coords: Tensor, masks: Tensor, offsets: Tensor, rows: int) -> Tensor:
+    voxels = torch.empty((rows, 4), dtype=torch.int32)
+    native.coordinates(view(coords, masks, offsets), voxels.data_ptr(), _threads())
+    return voxels
+
+
+@_op(
+    lambda coords, masks, offsets, voxels: offsets.new_empty((voxels.shape[0],)),
+    lambda coords, masks, offsets, voxels: reference.lookup(BrickGrid(coords, masks, offsets), voxels),
+)
+def lookup(coords: Tensor, masks: Tensor, offsets: Tensor, voxels: Tensor) -> Tensor:
+    voxels = voxels.contiguous()
+    rows = torch.empty(voxels.shape[0], dtype=torch.int64)
+    native.lookup(
+        view(coords, masks, offsets), address(voxels, torch.int32), voxels.shape[0], rows.data_ptr(), _threads()
+    )
+    return rows
+
+
+@_op(lambda coords: coords.new_empty((coords.shape[0], 27)), lambda coords: reference.neighbour_bricks(coords))
+def neighbour_bricks(coords: Tensor) -> Tensor:
+    coords = coords.contiguous()
+    neighbours = torch.empty((coords.shape[0], 27), dtype=torch.int32)
+    native.neighbour_bricks((address(coords, torch.int32), 0, 0, coords.shape[0]), neighbours.data_ptr())
+    return neighbours
+
+
+@_op(
+    lambda coarse, fine: coarse.new_empty((coarse.shape[0], 8)),
+    lambda coarse, fine: reference.child_bricks(coarse, fine),
+)
+def child_bricks(coarse: Tensor, fine: Tensor) -> Tensor:
+    coarse, fine = coarse.contiguous(), fine.contiguous()
+    children = torch.empty((coarse.shape[0], 8), dtype=torch.int32)
+    native.child_bricks(
+        (address(coarse, torch.int32), 0, 0, coarse.shape[0]),
+        (address(fine, torch.int32), 0, 0, fine.shape[0]),
+        children.data_ptr(),
+    )
+    return children
+
+
+@_op(_fake_grid, lambda *grid: reference.coarsen(BrickGrid(*grid)).arrays)
+def coarsen(coords: Tensor, masks: Tensor, offsets: Tensor) -> Arrays:
+    return _tensors(native.coarsen(view(coords, masks, offsets)))
+
+
+@_op(_fake_grid, lambda *grid: reference.refine(BrickGrid(*grid[:3]), grid[3]).arrays)
+def refine(coords: Tensor, masks: Tensor, offsets: Tensor, children: Tensor) -> Arrays:
+    children = children.contiguous()
+    return _tensors(native.refine(view(coords, masks, offsets), address(children, torch.uint8), _threads()))
+
+
+@_op(
+    lambda logits, threshold: logits.new_empty((logits.shape[0],), dtype=torch.uint8),
+    lambda logits, threshold: reference.threshold_children(logits, threshold),
+)
+def threshold_children(logits: Tensor, threshold: float) -> Tensor:
+    logits = logits.contiguous()
+    children = torch.empty(logits.shape[0], dtype=torch.uint8)
+    run = native.threshold_children_f64 if logits.dtype == torch.float64 else native.threshold_children_f32
+    dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    run(address(logits, dtype), logits.shape[0], threshold, children.data_ptr(), _threads())
+    return children
+
+
+def _fake_parents(*grids: object) -> tuple[Tensor, Tensor]:
+    offsets, rows = grids[2], grids[6]
+    assert isinstance(offsets, Tensor)
+    return offsets.new_empty((rows,)), offsets.new_empty((rows,), dtype=torch.uint8)
+
+
+@_op(_fake_parents, lambda *grids: reference.parents(BrickGrid(*grids[:3]), BrickGrid(*grids[3:6])))
+def parents(
+    fine_coords: Tensor,
+    fine_masks: Tensor,
+    fine_offsets: Tensor,
+    coarse_coords: Tensor,
+    coarse_masks: Tensor,
+    coarse_offsets: Tensor,
+    rows: int,
+) -> tuple[Tensor, Tensor]:
+    parent, slot = torch.empty(rows, dtype=torch.int64), torch.empty(rows, dtype=torch.uint8)
+    fine = view(fine_coords, fine_masks, fine_offsets)
+    coarse = view(coarse_coords, coarse_masks, coarse_offsets)
+    native.parents(fine, coarse, parent.data_ptr(), slot.data_ptr(), _threads())
+    return parent, slot
+
+
+_COMBINE = {"union": reference.union, "intersection": reference.intersection, "difference": reference.difference}
+
+
+@_op(_fake_grid, lambda *grids: _COMBINE[grids[6]](BrickGrid(*grids[:3]), BrickGrid(*grids[3:6])).arrays)
+def combine(
+    a_coords: Tensor,
+    a_masks: Tensor,
+    a_offsets: Tensor,
+    b_coords: Tensor,
+    b_masks: Tensor,
+    b_offsets: Tensor,
+    operation: str,
+) -> Arrays:
+    run = {"union": native.union, "intersection": native.intersection, "difference": native.difference}[operation]
+    return _tensors(run(view(a_coords, a_masks, a_offsets), view(b_coords, b_masks, b_offsets)))
+
+
+@_op(_fake_grid, lambda *grid: reference.prune(BrickGrid(*grid[:3]), grid[3]).arrays)
+def prune(coords: Tensor, masks: Tensor, offsets: Tensor, keep: Tensor) -> Arrays:
+    keep = keep.contiguous()
+    return _tensors(native.prune(view(coords, masks, offsets), address(keep, torch.bool)))
+
+
+@_op(_fake_grid, lambda *grid: reference.crop(BrickGrid(*grid[:3]), tuple(grid[3]), tuple(grid[4])).arrays)
+def crop(coords: Tensor, masks: Tensor, offsets: Tensor, low: Sequence[int], high: Sequence[int]) -> Arrays:
+    return _tensors(native.crop(view(coords, masks, offsets), tuple(low), tuple(high)))
+
+
+@_op(_fake_grid, lambda *grid: reference.dilate(BrickGrid(*grid[:3]), grid[3]).arrays)
+def dilate(coords: Tensor, masks: Tensor, offsets: Tensor, radius: float) -> Arrays:
+    return _tensors(native.dilate(view(coords, masks, offsets), radius, _threads()))
+
+
+@_op(_fake_grid, lambda *grid: reference.erode(BrickGrid(*grid[:3]), grid[3]).arrays)
+def erode(coords: Tensor, masks: Tensor, offsets: Tensor, radius: float) -> Arrays:
+    return _tensors(native.erode(view(coords, masks, offsets), radius, _threads()))
+
+
+@_op(
+    lambda coords, masks, offsets, neighbours, rows, connectivity: offsets.new_empty((rows,)),
+    lambda coords, masks, offsets, neighbours, rows, connectivity: reference.component_roots(
+        BrickGrid(coords, masks, offsets), connectivity
+    ),
+)
+def component_roots(
+    coords: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, rows: int, connectivity: int
+) -> Tensor:
+    roots = torch.empty(rows, dtype=torch.int64)
+    neighbours = neighbours.contiguous()
+    native.components(
+        view(coords, masks, offsets), address(neighbours, torch.int32), connectivity, roots.data_ptr()
+    )
+    return roots

@@ -1,0 +1,41 @@
+"""Coarser and finer grids."""
+
+import torch
+from torch import Tensor
+
+from cranial_sparse.bricks import ops
+from cranial_sparse.bricks.grid import BrickGrid
+
+
+def coarsen(grid: BrickGrid) -> BrickGrid:
+    """Half the resolution: a voxel is set where any of its eight children is. Child (x, y, z) has the parent
+    (x >> 1, y >> 1, z >> 1)."""
+    return BrickGrid(*ops.coarsen(*grid.arrays))
+
+
+def refine(grid: BrickGrid, children: Tensor) -> BrickGrid:
+    """Twice the resolution: bit 4 * dx + 2 * dy + dz of ``children``, uint8 ``[N]``, keeps that child."""
+    if children.dtype != torch.uint8 or children.shape != (grid.num_voxels,):
+        raise ValueError(
+            f"children: expected uint8 [{grid.num_voxels}], got {children.dtype} {tuple(children.shape)}"
+        )
+    return BrickGrid(*ops.refine(*grid.arrays, children))
+
+
+def upsample(grid: BrickGrid, logits: Tensor, threshold: float = 0.0) -> BrickGrid:
+    """Occupancy upsampling: twice the resolution, keeping the children whose logit ``[N, 8]`` (x slowest) lies above
+    the threshold. Children that are not kept never get a row."""
+    if logits.shape != (grid.num_voxels, 8):
+        raise ValueError(f"logits: expected [{grid.num_voxels}, 8], got {tuple(logits.shape)}")
+    return refine(grid, ops.threshold_children(logits.detach(), threshold))
+
+
+def subdivide(grid: BrickGrid) -> BrickGrid:
+    """Twice the resolution, with all eight children of every voxel."""
+    return refine(grid, torch.full((grid.num_voxels,), 255, dtype=torch.uint8, device=grid.device))
+
+
+def parents(fine: BrickGrid, coarse: BrickGrid) -> tuple[Tensor, Tensor]:
+    """Row of each fine voxel's parent in the coarse grid, int64 ``[N]``, -1 where it has none, and which child it is,
+    4 * dx + 2 * dy + dz, uint8 ``[N]``."""
+    return ops.parents(*fine.arrays, *coarse.arrays, fine.num_voxels)

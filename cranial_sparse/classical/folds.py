@@ -1,0 +1,37 @@
+"""Radial models that have not seen a given skull, for honest proposals while training."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cranial_sparse.classical.radial_model import RadialModel, fit_radial_model
+
+FOLDS = 5
+SPLIT_SEED = 1
+
+
+class FoldModels:
+    """Five-fold models by skull from the maps that experiments.build_radial kept; each is fitted when first asked for."""
+
+    def __init__(self, maps: Path) -> None:
+        with np.load(maps) as stored:
+            self.cases: list[str] = [str(case) for case in stored["cases"]]
+            self._maps = {name: stored[name] for name in ("outer", "inner", "in_view", "mean_outer")}
+        order = np.random.default_rng(SPLIT_SEED).permutation(len(self.cases))
+        self._fold = np.empty(len(self.cases), int)
+        self._fold[order] = np.arange(len(order)) % FOLDS
+        self._models: dict[int, RadialModel] = {}
+
+    def members(self, fold: int) -> list[str]:
+        """The skulls that ``fold`` leaves out."""
+        return [case for case, own in zip(self.cases, self._fold, strict=True) if own == fold]
+
+    def without(self, case: str) -> RadialModel:
+        """The model fitted on the folds that ``case`` is not in."""
+        fold = int(self._fold[self.cases.index(case)])
+        if fold not in self._models:
+            seen, maps = self._fold != fold, self._maps
+            self._models[fold] = fit_radial_model(
+                maps["outer"][seen], maps["inner"][seen], maps["in_view"][seen], maps["mean_outer"]
+            )
+        return self._models[fold]

@@ -1,0 +1,149 @@
+"""The radial completer: pose, holes, conditional maps, and the signed field they imply."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, label
+
+from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map
+from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast, directions, look_up, to_pixel
+from cranial_sparse.classical.pose import estimate_pose
+from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.completion.completer import Field
+from cranial_sparse.completion.frame import Pose, canonical_lattice
+from cranial_sparse.geometry import Geometry, Volume
+
+OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.5)
+THICKNESS_KERNEL = Kernel(length=20.0, noise=0.5, mirror=0.5)
+SMALLEST_HOLE = 300.0  # mm² of outer table; smaller gaps are sutures, vessels and thin bone
+OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fixture, or another bone
+LOGIT_PER_MM = 2.0  # the field's logits are signed distance over half a millimetre, about the error of the maps
+RIM = 6.0  # mm: the field reaches this far over the rim, where a cut is oblique
+FIELD_LEVEL = 1  # 0.9 mm: the surface is smooth, so its zero crossing interpolates well
+
+
+@dataclass(frozen=True, eq=False)
+class Vault:
+    """A vault made whole: outer radius and thickness [P, P] in mm around the ``hole`` [P, P], the mean elsewhere."""
+
+    outer: NDArray[np.float64]
+    thickness: NDArray[np.float64]
+    hole: NDArray[np.bool_]
+
+
+def cast_vault(skull: Volume, pose: Pose, expected: NDArray, reach: float = 25.0) -> Rays:
+    """Rays [P, P] through every pixel, within ``reach`` mm of the ``expected`` outer radius [P, P]."""
+    unit = directions()[0].reshape(-1, 3)
+    rays = cast(skull, pose, unit, expected.ravel() - reach, expected.ravel() + reach)
+    shape = (PIXELS, PIXELS)
+    return Rays(rays.outer.reshape(shape), rays.inner.reshape(shape), rays.in_view.reshape(shape))
+
+
+def expected_outer(rays: Rays, model: RadialModel) -> NDArray[np.float64]:
+    """Where the outer table [P, P] should be, by a robust fit of the shape modes to what was met: no defect mask needed."""
+    met = np.isfinite(rays.outer) & directions()[1]
+    return robust_outer(rays.outer, met & (model.presence > 0.5), model)
+
+
+def find_hole(rays: Rays, model: RadialModel) -> NDArray[np.bool_]:
+    """Pixels [P, P] where no bone was met near the expected table although skulls have some there."""
+    inside = directions()[1]
+    missing = inside & (model.presence > 0.9) & rays.in_view & ~np.isfinite(rays.outer)
+    # a gap as narrow as a suture or a slice of thin bone is not a defect
+    regions, count = label(binary_opening(missing, iterations=2))
+    area = np.bincount(regions.ravel(), minlength=count + 1) * PIXEL_MM**2
+    large = area >= SMALLEST_HOLE
+    large[0] = False
+    return binary_dilation(large[regions], iterations=3, mask=missing)
+
+
+def robust_outer(outer: NDArray, met: NDArray, model: RadialModel, rounds: int = 12) -> NDArray[np.float64]:
+    """[P, P] outer radius by a ridge fit of the modes, reweighted by Geman-McClure so that gaps and fixtures drop out."""
+    used = met.copy()
+    used[np.add.outer(np.arange(PIXELS), np.arange(PIXELS)) % 2 == 1] = False
+    modes = model.outer.modes[:, used].astype(np.float64)
+    target = outer[used] - model.outer.mean[used]
+    weight = np.ones(len(target))
+    coefficients = np.zeros(len(modes))
+    for k in range(rounds):
+        weighted = modes * weight
+        # one unit per mode is one standard deviation; residuals are correlated, so few of them count as independent
+        coefficients = np.linalg.solve(weighted @ modes.T / 50 + np.eye(len(modes)), weighted @ target / 50)
+        error = target - coefficients @ modes
+        scale = max(2.0, 8.0 * 0.7**k)
+        weight = 1 / (1 + (error / scale) ** 2) ** 2
+    return model.outer.mean + np.tensordot(coefficients, model.outer.modes, 1)
+
+
+def complete_vault(rays: Rays, hole: NDArray, model: RadialModel) -> Vault:
+    """Both maps completed in the ``hole`` and a rim of 6 mm around it, conditioned on the rest."""
+    region = binary_dilation(hole, iterations=round(RIM / PIXEL_MM) + 1) & directions()[1]
+    thickness = rays.outer - rays.inner
+    # thickness read where the cut is oblique is wrong, so it stays farther away from the hole
+    on_table = np.isfinite(rays.outer) & directions()[1]
+    safe_outer = on_table & ~binary_dilation(hole, iterations=1)
+    safe_thickness = on_table & ~binary_dilation(hole, iterations=3) & (thickness > 1) & (thickness < 21)
+    outer = _filled(rays.outer, safe_outer, region, model.outer, model, OUTER_KERNEL)
+    thick = _filled(thickness, safe_thickness, region, model.thickness, model, THICKNESS_KERNEL)
+    return Vault(outer, np.maximum(thick, 1.5), hole)
+
+
+def _filled(
+    values: NDArray, known: NDArray, region: NDArray, part: MapModel, model: RadialModel, kernel: Kernel
+) -> NDArray[np.float64]:
+    filled = part.mean.astype(np.float64)
+    filled[region] = complete_map(np.nan_to_num(values), known, region, part, model.surface, kernel)
+    return filled
+
+
+def vault_logits(vault: Vault, points: NDArray) -> NDArray[np.float32]:
+    """Occupancy logits at canonical ``points`` [..., 3] (mm): signed distance to the nearer table, over 0.5 mm.
+
+    Away from the hole the logits fall off, so that the field claims only what is missing and its rim.
+    """
+    radius = np.linalg.norm(points, axis=-1)
+    pixel = to_pixel(points / np.maximum(radius, 1e-6)[..., None])
+    outer, thickness = look_up(vault.outer, pixel), look_up(vault.thickness, pixel)
+    beyond = look_up(distance_transform_edt(~vault.hole) * PIXEL_MM, pixel)
+    depth = np.minimum(outer - radius, radius - (outer - thickness))
+    return ((depth - np.maximum(beyond - RIM / 3, 0)) * LOGIT_PER_MM).astype(np.float32)
+
+
+def hole_box(vault: Vault, lattice: Geometry, margin: float = 10.0) -> Geometry:
+    """The part of ``lattice`` that holds the completed bone and ``margin`` mm around it, in multiples of 8 voxels."""
+    region = binary_dilation(vault.hole, iterations=2)
+    unit = directions()[0][region]
+    outer, inner = vault.outer[region, None], (vault.outer - vault.thickness)[region, None]
+    index = lattice.to_index(np.concatenate([unit * outer, unit * inner]))
+    pad = margin / lattice.spacing[0]
+    low = np.clip(np.floor((index.min(0) - pad) / 8) * 8, 0, None).astype(int)
+    high = np.minimum(np.ceil((index.max(0) + pad) / 8) * 8, lattice.shape).astype(int)
+    size = high - low
+    return lattice.crop((int(low[0]), int(low[1]), int(low[2])), (int(size[0]), int(size[1]), int(size[2])))
+
+
+def vault_field(vault: Vault, lattice: Geometry, pose: Pose) -> Field:
+    """The logits on every voxel of ``lattice``, computed slab by slab."""
+    y, z = np.meshgrid(np.arange(lattice.shape[1]), np.arange(lattice.shape[2]), indexing="ij")
+    logits = np.empty(lattice.shape, np.float32)
+    for x in range(lattice.shape[0]):
+        logits[x] = vault_logits(vault, lattice.to_physical(np.stack([np.full_like(y, x), y, z], -1)))
+    return Field(torch.from_numpy(logits), lattice, pose)
+
+
+def radial_completer(skull: Volume, model: RadialModel | None = None) -> Field | None:
+    """The Completer: ``skull`` bool [X, Y, Z] on the patient's grid; the field is at 0.9 mm around the holes.
+
+    Raises InputError where there is no bone or too little of the vault is in view.
+    """
+    model = model or shipped_model()
+    pose, size = estimate_pose(skull, model.outer.mean)
+    expected = expected_outer(cast_vault(skull, pose, model.outer.mean * size), model)
+    rays = cast_vault(skull, pose, expected, OFF_SURFACE)
+    hole = find_hole(rays, model)
+    if not hole.any():
+        return None
+    vault = complete_vault(rays, hole, model)
+    return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose)

@@ -1,0 +1,90 @@
+"""Many cases one after the other, with a progress bar; one that fails does not stop the rest."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cranial_sparse.cli.case import NO_DEFECT, CompleteFunction, Options, complete_case, finished_summary
+from cranial_sparse.cli.inputs import Case
+from cranial_sparse.cli.provenance import sha256
+from cranial_sparse.errors import InputError
+from cranial_sparse.report.summary import Summary
+
+
+def complete_all(
+    cases: Sequence[Case],
+    out: Path,
+    complete: CompleteFunction,
+    options: Options,
+    console: Console,
+    problems: Sequence[InputError] = (),
+) -> int:
+    """Complete every case into ``out`` and say what happened to each; return how many failed.
+
+    ``problems`` are inputs that failed before they became cases; they are counted and listed with the others.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: expected a folder, this is a file")
+    failures = [str(problem) for problem in problems]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting", total=len(cases))
+        for case in cases:
+
+            def show(stage: str, name: str = case.name) -> None:
+                progress.update(task, description=f"{name}: {stage}")
+
+            try:
+                line = None if options.overwrite else already_done(case, out, options)
+                if line is None:
+                    line = describe(complete_case(case, out, complete, options, show), out)
+                _say(console, line)
+            except InputError as error:
+                failures.append(one_line(str(error)))
+            except (OSError, MemoryError, ValueError, RuntimeError) as error:
+                failures.append(one_line(f"{case.path}: {type(error).__name__}: {error}"))
+            progress.advance(task)
+    for failure in failures:
+        _say(console, f"failed: {failure}", style="bold red")
+    if len(cases) + len(problems) > 1 or not cases:
+        _say(console, f"{len(cases) + len(problems) - len(failures)} finished, {len(failures)} failed")
+    return len(failures)
+
+
+def already_done(case: Case, out: Path, options: Options) -> str | None:
+    """A line where ``case`` is finished in ``out`` and need not be done again, None where it must be.
+
+    Raises InputError where the folder holds the result of another input.
+    """
+    summary = finished_summary(out / case.name)
+    if summary is None:
+        return None
+    if summary["source"]["sha256"] != sha256(case.path):
+        raise InputError(
+            f"{out / case.name}: holds the result of another input ({summary['source']['path']}), not of {case.path};"
+            " give --overwrite to replace it, or another --out"
+        )
+    if summary["options"] != options.as_dict():
+        made = ", ".join(f"{key} {value}" for key, value in summary["options"].items())
+        return f"{case.name}: skipped, finished earlier with other options ({made}); --overwrite does it again"
+    return f"{case.name}: skipped, already finished; --overwrite does it again"
+
+
+def describe(summary: Summary, out: Path) -> str:
+    """One finished case in one line, and its warnings below."""
+    implant = "no defect found" if summary.implant.empty else f"implant {summary.implant.volume_ml:.1f} ml"
+    lines = [f"{summary.case}: {implant}, {sum(summary.seconds.values()):.1f} s, {out / summary.case}"]
+    lines += [f"  note: {warning}" for warning in summary.warnings if warning != NO_DEFECT]
+    return "\n".join(lines)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks or runs of blanks."""
+    return " ".join(text.split())
+
+
+def _say(console: Console, text: str, style: str | None = None) -> None:
+    """Print plain text: no markup, no wrapping, so that lines can be searched and copied."""
+    console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,136 @@
+"""One case from input to finished folder: read, complete, mesh, report, and all of it or nothing on disk."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from cranial_sparse.cli.folders import new_folder
+from cranial_sparse.cli.inputs import Case
+from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions, weight_hashes
+from cranial_sparse.completion.completion import Completion
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Volume
+from cranial_sparse.implant import implant_mesh
+from cranial_sparse.io.mesh import write_mesh
+from cranial_sparse.io.segmentation import BONE_HU
+from cranial_sparse.io.skull import Skull, read_skull
+from cranial_sparse.io.volume import write_volume
+from cranial_sparse.report.html import report_page
+from cranial_sparse.report.summary import SCHEMA, Source, Summary, implant_facts, volume_ml
+
+CompleteFunction = Callable[[Volume], Completion]
+NO_DEFECT = "No defect found: the implant is empty and implant.stl was left out."
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user chose. ``threshold_hu`` matters for CT only."""
+
+    system: str = "cascade"
+    threshold_hu: float = BONE_HU
+    overwrite: bool = False
+
+    def as_dict(self) -> dict[str, str | float]:
+        """What decides the result, as it is written to summary.json."""
+        return {"system": self.system, "threshold_hu": self.threshold_hu}
+
+
+def complete_case(
+    case: Case,
+    out: Path,
+    complete: CompleteFunction,
+    options: Options,
+    on_stage: Callable[[str], None] = lambda name: None,
+) -> Summary:
+    """Complete one skull into ``out/case.name``, which appears, or is replaced, only once everything is written.
+
+    ``complete`` maps the skull, a bool volume on the patient's grid, to a Completion; ``on_stage`` hears what is being
+    done. Raises InputError where the input cannot be used or the folder holds something else, ValueError where
+    ``complete`` returns an implant on another grid, OSError where the disk will not take the result.
+    """
+    target = out / case.name
+    if target.exists() and finished_summary(target) is None:
+        raise InputError(f"{target}: exists and is not a finished case of this program; choose another --out")
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        on_stage(name)
+        start = time.perf_counter()
+        yield
+        seconds[name] = time.perf_counter() - start
+
+    reset_peak_memory()
+    with stage("read"):
+        skull = read_skull(case.path, options.threshold_hu)
+        source = Source(str(case.path), skull.kind, sha256(case.path))
+    with stage("complete"):
+        completion = complete(skull.volume)
+    if completion.implant.geometry != skull.volume.geometry:
+        raise ValueError(f"completed on another grid than {case.path}: {completion.implant.geometry}")
+    split_stage(seconds, "complete", completion.seconds)
+    implant = Volume(np.asarray(completion.implant.array, bool), skull.volume.geometry)
+    with stage("mesh"):
+        mesh = implant_mesh(implant)
+        facts = implant_facts(implant, mesh)
+
+    def summary() -> Summary:
+        return Summary(
+            case=case.name,
+            source=source,
+            options=options.as_dict(),
+            shape=implant.geometry.shape,
+            spacing_mm=implant.geometry.spacing,
+            skull_ml=volume_ml(skull.volume),
+            implant=facts,
+            warnings=notes(skull, completion, facts.empty),
+            seconds=dict(seconds),
+            peak_memory_mb=peak_memory_mb(),
+            versions=versions(),
+            weights=weight_hashes(),
+            created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        )
+
+    with new_folder(target) as folder:
+        with stage("write"):
+            write_volume(folder / "implant.nrrd", Volume(implant.array.view(np.uint8), implant.geometry))
+            whole = (skull.volume.array | implant.array).view(np.uint8)
+            write_volume(folder / "complete.nrrd", Volume(whole, implant.geometry))
+            del whole
+            if not facts.empty:
+                write_mesh(folder / "implant.stl", mesh.vertices, mesh.triangles)
+        with stage("report"):
+            page = report_page(summary(), skull.volume, implant)
+            (folder / "report.html").write_text(page, encoding="utf-8")
+        written = summary()
+        (folder / "summary.json").write_text(written.to_json(), encoding="utf-8")
+    return written
+
+
+def finished_summary(folder: Path) -> dict | None:
+    """The summary of a finished case; None where ``folder`` is not one."""
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return summary if isinstance(summary, dict) and summary.get("schema") == SCHEMA else None
+
+
+def notes(skull: Skull, completion: Completion, empty: bool) -> tuple[str, ...]:
+    """Everything the user should read, once each, in the order it came up."""
+    said = (*skull.notes, *completion.warnings, *([NO_DEFECT] if empty else []))
+    return tuple(dict.fromkeys(said))
+
+
+def split_stage(seconds: dict[str, float], name: str, parts: dict[str, float]) -> None:
+    """Replace one stage by its named parts, and what they leave unexplained, so that the times still add up."""
+    if parts:
+        rest = seconds.pop(name) - sum(parts.values())
+        seconds.update(parts)
+        seconds[f"{name}, other"] = max(rest, 0.0)

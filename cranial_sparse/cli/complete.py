@@ -1,0 +1,69 @@
+"""``cranial-sparse complete``: defective skulls in, implants out."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = """\
+examples:
+  cranial-sparse complete skull.nrrd --out results
+  cranial-sparse complete ct_head.nii.gz --threshold 250 --out results
+  cranial-sparse complete patients/dicom_folder --out results
+  cranial-sparse complete SkullFix/training_set/defective_skull --out results --overwrite
+
+Each case becomes a folder results/CASE, named after its input:
+  implant.nrrd   the missing bone on exactly the input's grid (uint8)
+  implant.stl    its surface, watertight, patient coordinates (LPS, mm); left out where nothing is missing
+  complete.nrrd  skull and implant together
+  summary.json   times, memory, volumes, versions, hashes, warnings
+  report.html    slices, a 3D view and the numbers; opens offline
+
+A folder appears only when it is complete. Exit status 1 where any input failed, with one line for each.
+"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add ``complete`` to the command line."""
+    parser = subparsers.add_parser(
+        "complete",
+        help="complete defective skulls and write implants",
+        description="Complete defective skulls: write the implant as a volume and as a mesh, and a report.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="skull mask or head CT (.nrrd .nhdr .nii .nii.gz .mha .mhd), mesh (.stl .ply), DICOM folder, or a folder"
+        " of these",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="folder for the results; made if missing"
+    )
+    parser.add_argument("--system", default="cascade", help="which system completes the skull (default: %(default)s)")
+    parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
+    parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Complete every input; the number of failures decides the exit status."""
+    from rich.console import Console
+
+    from cranial_sparse.cli.batch import complete_all
+    from cranial_sparse.cli.case import Options
+    from cranial_sparse.cli.inputs import find_inputs
+    from cranial_sparse.completion.completion import Completion
+    from cranial_sparse.geometry import Volume
+
+    def completer(skull: Volume) -> Completion:
+        from cranial_sparse.completion.pipeline import complete  # slow to import: not before an input has been read
+
+        return complete(skull, system=args.system)
+
+    chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
+    options = Options(system=args.system, overwrite=args.overwrite, **chosen)
+    found, problems = find_inputs(args.inputs)
+    failed = complete_all(found, args.out, completer, options, Console(), problems)
+    return 1 if failed else 0

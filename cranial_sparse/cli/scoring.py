@@ -1,0 +1,132 @@
+"""Predictions paired with their truth, scored, and shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Volume
+from cranial_sparse.io.volume import VOLUME_SUFFIXES, read_volume, volume_suffix
+from cranial_sparse.metrics import Scores, ScoreTable, evaluate_case, failed_case, same_grid
+
+COLUMNS = {"dsc": "DSC", "bdsc_10mm": "bDSC 10 mm", "hd95": "HD95 mm", "asd": "ASD mm"}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The files of one true case."""
+
+    implant: Path
+    defective: Path
+
+
+def find_truth(folder: Path, chosen: Sequence[str] | None = None) -> dict[str, Truth]:
+    """The true cases below ``folder`` by name (``000``, or ``bilateral/000``), all or the ``chosen`` ones.
+
+    ``chosen`` are names, or text files of names. Raises InputError where the folder is not laid out as expected, a
+    chosen case is not there, or an implant has no defective skull.
+    """
+    root = next((f for f in (folder, folder / "training_set") if (f / "implant").is_dir()), None)
+    if root is None or not (root / "defective_skull").is_dir():
+        raise InputError(f"--truth {folder}: expected a folder with implant/ and defective_skull/ in it")
+    implants, skulls = (_volumes(root / name) for name in ("implant", "defective_skull"))
+    if not implants:
+        raise InputError(f"--truth {root / 'implant'}: no volumes in it")
+    names = list(implants) if chosen is None else _names(chosen)
+    for name in names:
+        if name not in implants:
+            raise InputError(f"--cases {name}: no such case in {root / 'implant'}")
+        if name not in skulls:
+            raise InputError(f"--truth: {implants[name]} has no defective skull {root / 'defective_skull' / name}.nrrd")
+    return {name: Truth(implants[name], skulls[name]) for name in names}
+
+
+def score_all(predictions: Path, cases: Mapping[str, Truth], console: Console) -> ScoreTable:
+    """Score every case; those without a usable prediction at their worst value. Raises InputError where truth fails."""
+    if not predictions.is_dir():
+        raise InputError(f"{predictions}: expected a folder of predictions")
+    scores: dict[str, Scores] = {}
+    failures: dict[str, str] = {}
+    for name in track(cases, "scoring", console=console, transient=True, disable=not console.is_terminal):
+        truth, defective = _mask(cases[name].implant), _mask(cases[name].defective)
+        if not same_grid(truth.geometry, defective.geometry):
+            raise InputError(f"--truth: {cases[name].defective} is on another grid than {cases[name].implant}")
+        try:
+            prediction = _mask(find_prediction(predictions, name))
+            scores[name] = evaluate_case(prediction, truth, defective)
+        except (InputError, ValueError) as error:
+            scores[name] = failed_case(truth)
+            failures[name] = " ".join(str(error).split())
+    return ScoreTable(scores, failures)
+
+
+def find_prediction(folder: Path, name: str) -> Path:
+    """``folder/name/implant.nrrd``, or ``folder/name`` with any volume's suffix. Raises InputError."""
+    tries = [folder / name / "implant.nrrd", *(folder / f"{name}{suffix}" for suffix in VOLUME_SUFFIXES)]
+    for path in tries:
+        if path.is_file():
+            return path
+    raise InputError(f"no prediction: neither {tries[0]} nor {tries[1]} is there")
+
+
+def print_table(table: ScoreTable, console: Console) -> None:
+    """Cases, then mean, median and worst, then what failed and why."""
+    shown = Table(title=f"{len(table.cases)} cases, {len(table.failures)} failed", title_justify="left")
+    shown.add_column("case")
+    for title in (*COLUMNS.values(), "implant ml", "true ml"):
+        shown.add_column(title, justify="right")
+    for name, scores in table.cases.items():
+        cells = [_number(metric, getattr(scores, metric)) for metric in COLUMNS]
+        volumes = [f"{scores.predicted_ml:.1f}", f"{scores.true_ml:.1f}"]
+        shown.add_row(name, *cells, *volumes, style="red" if name in table.failures else None)
+    shown.add_section()
+    summary = table.summary()
+    for row in ("mean", "median", "worst"):
+        shown.add_row(row, *(_number(metric, summary[metric][row]) for metric in COLUMNS), "", "", style="bold")
+    console.print(shown)
+    for name, reason in table.failures.items():
+        console.print(f"failed: {name}: {reason}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+
+def write_table(table: ScoreTable, path: Path) -> None:
+    """Write a .csv or a .json, or for any other name a folder with both. Raises InputError."""
+    files = {".csv": {path: table.to_csv}, ".json": {path: table.to_json}}.get(
+        path.suffix.lower(), {path / "scores.csv": table.to_csv, path / "scores.json": table.to_json}
+    )
+    try:
+        for file, text in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text(), encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def _number(metric: str, value: float) -> str:
+    return f"{value:.3f}" if metric in ("dsc", "bdsc_10mm") else f"{value:.2f}"
+
+
+def _mask(path: Path) -> Volume:
+    """A bool volume from a file of 0 and one other value. Raises InputError."""
+    volume = read_volume(path)
+    mask = np.asarray(volume.array != 0)
+    if np.count_nonzero(mask) != np.count_nonzero(volume.array == volume.array.max()) and mask.any():
+        raise InputError(f"{path}: expected a mask of 0 and one other value, got more; threshold it first")
+    return Volume(mask, volume.geometry)
+
+
+def _volumes(folder: Path) -> dict[str, Path]:
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and volume_suffix(p) in VOLUME_SUFFIXES)
+    return {str(p.relative_to(folder))[: -len(volume_suffix(p))]: p for p in found}
+
+
+def _names(chosen: Sequence[str]) -> list[str]:
+    names: list[str] = []
+    for text in chosen:
+        path = Path(text)
+        names += path.read_text(encoding="utf-8").split() if path.is_file() else [text]
+    return list(dict.fromkeys(names))

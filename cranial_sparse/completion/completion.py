@@ -1,0 +1,18 @@
+"""What completing one skull gives."""
+
+from dataclasses import dataclass, field
+
+from cranial_sparse.geometry import Volume
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """The missing bone of one skull, on the patient's own grid.
+
+    ``implant`` is bool [X, Y, Z] and never overlaps the skull; it is empty where the skull has no defect.
+    ``seconds`` holds the wall time of each stage in order; ``warnings`` are sentences for the user.
+    """
+
+    implant: Volume
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,53 @@
+"""The canonical frame: where a head is, whatever the scanner thought.
+
+Origin 75 mm below the vertex of the mean skull, x to the left, y to the posterior, z to the superior, mid-sagittal
+plane x = 0; millimetres throughout. The lattice of 512³ voxels at 0.45 mm lives in this frame.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cranial_sparse.geometry import IDENTITY, Geometry
+
+SPACING = 0.45  # mm, of the finest lattice
+SIZE = 512
+LOWEST = -145.0  # mm: the lattice reaches from the skull base to 85 mm above the origin, 10 mm above the mean vertex
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Rigid map from canonical to patient space: ``lps = centre + rotation @ canonical`` (mm)."""
+
+    rotation: NDArray[np.float64]  # [3, 3]
+    centre: NDArray[np.float64]  # [3]
+
+    def to_patient(self, points: NDArray) -> NDArray[np.float64]:
+        """Canonical mm [..., 3] to LPS mm [..., 3]."""
+        return points @ self.rotation.T + self.centre
+
+    def to_canonical(self, points: NDArray) -> NDArray[np.float64]:
+        """LPS mm [..., 3] to canonical mm [..., 3]."""
+        return (points - self.centre) @ self.rotation
+
+    def index_map(self, source: Geometry, target: Geometry) -> tuple[NDArray, NDArray]:
+        """Matrix [3, 3] and offset [3] taking canonical lattice indices of ``source`` to patient indices of ``target``.
+
+        Affine all the way, so resampling costs one matrix product per voxel.
+        """
+        offset = target.to_index(self.to_patient(source.to_physical(np.zeros(3))))
+        steps = [target.to_index(self.to_patient(source.to_physical(axis))) - offset for axis in np.eye(3)]
+        return np.stack(steps, axis=1), offset
+
+
+def canonical_lattice(level: int = 0, extent: int = SIZE) -> Geometry:
+    """The canonical lattice at 0.45 · 2^level mm; level 0 has ``extent``³ voxels (512³ unless the head needs more).
+
+    Voxel 0 of every level starts at the same corner, so eight children exactly fill their parent.
+    """
+    step = SPACING * 2**level
+    half = extent * SPACING / 2
+    corner = np.array([-half, -half, LOWEST - (extent - SIZE) * SPACING / 2])
+    origin = corner + step / 2
+    return Geometry((extent >> level,) * 3, (step,) * 3, (float(origin[0]), float(origin[1]), float(origin[2])), IDENTITY)

@@ -1,0 +1,53 @@
+"""From logits on a canonical lattice back to the patient's own voxels."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform, binary_dilation, binary_erosion, find_objects, generate_binary_structure, label
+
+from cranial_sparse.completion.completer import Field
+from cranial_sparse.geometry import Geometry, Volume
+
+ABSENT = -10.0  # logit of what a field says nothing about
+SMALLEST_PART = 0.1  # of the largest part: a second defect is kept, a crumb is not
+
+
+def patient_logits(field: Field, patient: Geometry) -> tuple[NDArray[np.float32], tuple[slice, slice, slice]]:
+    """``field`` interpolated trilinearly at the patient's voxels: logits of a box and where the box is.
+
+    The box covers the field's lattice and is clipped to the scan; it is empty where they do not meet.
+    """
+    pose = field.pose
+    corners = np.stack(np.meshgrid(*((0, n - 1) for n in field.geometry.shape), indexing="ij"), -1).reshape(-1, 3)
+    index = patient.to_index(pose.to_patient(field.geometry.to_physical(corners)))
+    low = np.clip(np.floor(index.min(0)).astype(int), 0, patient.shape)
+    high = np.clip(np.ceil(index.max(0)).astype(int) + 1, 0, patient.shape)
+    box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    to_canonical = lambda i: field.geometry.to_index(pose.to_canonical(patient.to_physical(i)))  # noqa: E731
+    offset = to_canonical(low)
+    matrix = np.stack([to_canonical(low + axis) - offset for axis in np.eye(3)], axis=1)
+    shape = tuple(int(n) for n in np.maximum(high - low, 0))
+    logits = affine_transform(
+        field.logits.numpy(), matrix, offset, shape, np.float32, order=1, mode="constant", cval=ABSENT, prefilter=False
+    )
+    return logits, (box[0], box[1], box[2])
+
+
+def missing_bone(logits: NDArray, box: tuple[slice, slice, slice], skull: Volume) -> Volume:
+    """Bone by the ``logits`` of a box and not in the ``skull``: cleaned, large parts only, on the patient's grid (bool).
+
+    Shells thinner than two voxels, which appear where prediction and bone disagree by less than a voxel, are opened away.
+    """
+    proposed = (logits > 0) & ~skull.array[box]
+    implant = np.zeros(skull.array.shape, bool)
+    tight = find_objects(proposed.astype(np.uint8))
+    if not tight:
+        return Volume(implant, skull.geometry)
+    proposed = proposed[tight[0]]
+    cross = generate_binary_structure(3, 1)
+    parts, count = label(binary_erosion(proposed, cross))
+    if count:
+        size = np.bincount(parts.ravel())
+        size[0] = 0
+        kept = (size >= SMALLEST_PART * size.max())[parts]
+        implant[box][tight[0]] = binary_dilation(kept, cross, iterations=2) & proposed
+    return Volume(implant, skull.geometry)

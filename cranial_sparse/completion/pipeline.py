@@ -1,0 +1,46 @@
+"""Complete one skull: propose, refine, bring home."""
+
+import time
+
+from cranial_sparse.classical.radial import radial_completer
+from cranial_sparse.completion.completer import Completer
+from cranial_sparse.completion.completion import Completion
+from cranial_sparse.completion.patient import missing_bone, patient_logits
+from cranial_sparse.completion.refine import refine_field, shipped_network
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Volume
+
+SYSTEMS = ("cascade", "radial")
+NOTHING_MISSING = "no defect found: the vault is whole where the scan shows it, so the implant is empty"
+
+
+def complete(skull: Volume, system: str = "cascade") -> Completion:
+    """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``.
+
+    "cascade" refines the radial proposal to 0.45 mm; "radial" is the proposal alone. Raises InputError where the
+    system is not known or the scan cannot be used.
+    """
+    if system not in SYSTEMS:
+        raise InputError(f"--system: expected one of {', '.join(SYSTEMS)}, got '{system}'")
+    return complete_with(skull, radial_completer, refine=system == "cascade")
+
+
+def complete_with(skull: Volume, completer: Completer, refine: bool) -> Completion:
+    """As complete, with any Completer, and with or without the refiner."""
+    seconds: dict[str, float] = {}
+    started = time.perf_counter()
+    field = completer(skull)
+    seconds["propose"] = time.perf_counter() - started
+    if field is None:
+        empty = Volume(skull.array & False, skull.geometry)
+        return Completion(empty, seconds, (NOTHING_MISSING,))
+    if refine:
+        started = time.perf_counter()
+        field = refine_field(skull, field, shipped_network())
+        seconds["refine"] = time.perf_counter() - started
+    started = time.perf_counter()
+    logits, box = patient_logits(field, skull.geometry)
+    implant = missing_bone(logits, box, skull)
+    seconds["to patient"] = time.perf_counter() - started
+    warnings = () if implant.array.any() else (NOTHING_MISSING,)
+    return Completion(implant, seconds, warnings)

@@ -1,0 +1,200 @@
+"""What a training run is made of: one schema, read from base.yaml, one experiment file and ``key=value`` arguments."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
+from cranial_sparse.data.module import DataConfig
+from cranial_sparse.errors import InputError
+from cranial_sparse.networks.cascade import CascadeConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """Weights of the loss terms; see cranial_sparse.training.losses."""
+
+    bce: float = 1.0
+    dice: float = 1.0
+    children: float = 1.0
+    known: float = 0.1  # what a voxel that is bone in the defective skull counts in the cross entropies, against 1
+    levels: tuple[float, ...] = (1.0, 1.0, 1.0)  # coarse to fine
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Schedule and optimiser. A step is one update of the weights, made of ``accumulate`` cases."""
+
+    max_steps: int = MISSING
+    max_minutes: float | None = MISSING  # wall clock over all resumed runs; null: no limit
+    accumulate: int = MISSING
+    lr: float = MISSING
+    lr_end: float = MISSING  # what the cosine ends at, as a fraction of lr
+    warmup_steps: int = MISSING
+    weight_decay: float = MISSING
+    clip: float = MISSING  # gradient norm; 0: off
+    ema_decay: float = MISSING
+    precision: str = MISSING  # Lightning's: 32-true, bf16-mixed …
+    checkpoint_every: int = MISSING  # steps
+    validate_every: int = MISSING  # steps
+    validate_cases: int | None = MISSING  # null: all
+    finest_box: int | None = MISSING  # the finest level learns in a cube of so many 0.9 mm voxels; null: everywhere
+
+
+@dataclass(frozen=True)
+class LoggingConfig:
+    """Where figures go. They are always written to runs/<name>/csv as well."""
+
+    wandb: str = MISSING  # offline, online or disabled
+    project: str = MISSING
+    every: int = MISSING  # steps
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run."""
+
+    experiment: str = MISSING  # configs/experiment/<experiment>.yaml
+    name: str = MISSING  # the run's folder in runs_dir
+    runs_dir: str = MISSING
+    seed: int = MISSING
+    resume: str | None = MISSING  # null: start anew; auto: from the run's last.ckpt if there is one; else a path
+    fast_dev_run: bool = MISSING  # one step and one validation case, nothing written
+    network: CascadeConfig = field(default_factory=CascadeConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    logging: LoggingConfig = field(default_factory=LoggingConfig)
+
+
+def load_config(arguments: Sequence[str], folder: Path) -> Config:
+    """``key=value`` arguments over ``folder``/experiment/<experiment>.yaml over ``folder``/base.yaml.
+
+    Raises InputError, naming the key, for an unknown, ill-typed, missing or impossible value.
+    """
+    given = [split_argument(argument) for argument in arguments]
+    experiment = dict(given).get("experiment", "")
+    known = sorted(path.stem for path in (folder / "experiment").glob("*.yaml"))
+    if experiment not in known:
+        raise InputError(
+            f"experiment: expected one of {', '.join(known)}, got '{experiment}'; say experiment={known[0]}"
+        )
+    config = writable(OmegaConf.structured(Config))
+    for path in (folder / "base.yaml", folder / "experiment" / f"{experiment}.yaml"):
+        config = merge(config, path.read_text(), f"{path.parent.name}/{path.name}")
+    for key, value in given:
+        config = merge(config, [f"{key}={value}"], key)
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise InputError(f"{missing[0]}: no value; give it as {missing[0]}=…")
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return check(from_plain(Config, {str(key): value for key, value in plain.items()}))
+
+
+def split_argument(argument: str) -> tuple[str, str]:
+    """``key=value`` in two; raises InputError where it is not that."""
+    key, equals, value = argument.partition("=")
+    if not equals or not all(part.isidentifier() for part in key.split(".")):
+        raise InputError(f"'{argument}': expected key=value, such as training.lr=1e-3")
+    return key, value
+
+
+def merge(config: DictConfig, top: str | list[str], source: str) -> DictConfig:
+    """``config`` with ``top`` over it, YAML text or a dot-list; raises InputError naming the key and the ``source``."""
+    try:
+        loaded = OmegaConf.create(top) if isinstance(top, str) else OmegaConf.from_dotlist(top)
+        merged = OmegaConf.merge(config, loaded)
+    except (OmegaConfBaseException, yaml.YAMLError) as error:
+        key = getattr(error, "full_key", None) or source
+        where = "" if key == source else f" (in {source})"
+        raise InputError(f"{key}{where}: {reason(error, key)}") from error
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def reason(error: Exception, key: str) -> str:
+    """One line on what was expected of ``key`` where OmegaConf raised ``error``."""
+    if isinstance(error, ConfigKeyError):
+        kind = getattr(error, "object_type", None)
+        return f"unknown key; expected one of: {', '.join(f.name for f in fields(kind))}" if is_dataclass(kind) else "?"
+    hint = type_of(key)
+    if hint is None or isinstance(error, yaml.YAMLError):
+        return f"not readable as YAML ({getattr(error, 'problem', None) or error})"
+    name = hint.__name__ if isinstance(hint, type) and get_origin(hint) is None else str(hint)
+    detail = "" if "$" in str(error) else f" ({str(error).splitlines()[0].rstrip('.')})"
+    return f"expected {name}{detail}"
+
+
+def type_of(key: str) -> Any:
+    """The type the schema gives the dotted ``key``, None where it has no such key."""
+    hint: Any = Config
+    for part in key.split("."):
+        hint = get_type_hints(hint).get(part) if is_dataclass(hint) else None
+    return hint
+
+
+def writable(config: DictConfig) -> DictConfig:
+    """The same nodes, no longer read-only as OmegaConf makes those of frozen dataclasses."""
+    OmegaConf.set_readonly(config, False)
+    for key in config:
+        if not OmegaConf.is_missing(config, key) and isinstance(node := config[key], DictConfig):
+            writable(node)
+    return config
+
+
+def from_plain(kind: type[T], values: dict[str, Any], prefix: str = "") -> T:
+    """A dataclass of ``kind``, and those inside it, from nested dicts and lists.
+
+    Raises InputError, naming the key, where a list holds what it should not: OmegaConf does not look into inner lists.
+    """
+    hints = get_type_hints(kind)
+    return kind(**{name: _typed(hints[name], value, f"{prefix}{name}") for name, value in values.items()})
+
+
+def _typed(hint: Any, value: Any, key: str) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        return from_plain(hint, value, f"{key}.")
+    if get_origin(hint) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise InputError(f"{key}: expected a list, got '{value}'")
+        return tuple(_typed(get_args(hint)[0], inner, key) for inner in value)
+    if hint in (int, float) and not isinstance(value, (int, hint)):
+        raise InputError(f"{key}: expected {hint.__name__}, got '{value}'")
+    return value
+
+
+def to_plain(config: Any) -> dict[str, Any]:
+    """Nested dicts, lists and numbers: what a checkpoint, a log or JSON holds."""
+    return _lists(asdict(config))
+
+
+def _lists(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _lists(inner) for key, inner in value.items()}
+    return [_lists(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def check(config: Config) -> Config:
+    """``config`` itself; raises InputError naming the first key whose value makes no sense."""
+    training, logging = config.training, config.logging
+    for name in ("max_steps", "accumulate", "lr", "checkpoint_every", "validate_every"):
+        if not getattr(training, name) > 0:
+            raise InputError(f"training.{name}: expected more than 0, got {getattr(training, name)}")
+    for name in ("lr_end", "ema_decay"):
+        if not 0 <= getattr(training, name) <= 1:
+            raise InputError(f"training.{name}: expected a value from 0 to 1, got {getattr(training, name)}")
+    if training.max_minutes is not None and training.max_minutes <= 0:
+        raise InputError(f"training.max_minutes: expected more than 0 or null, got {training.max_minutes}")
+    if logging.wandb not in ("offline", "online", "disabled"):
+        raise InputError(f"logging.wandb: expected offline, online or disabled, got '{logging.wandb}'")
+    if not config.name or os.sep in config.name:
+        raise InputError(f"name: expected a folder name, got '{config.name}'")
+    return config

@@ -1,0 +1,98 @@
+"""Training samples: a complete skull, moved a little, cut, proposed for by a model that has not seen it.
+
+A sample takes the very path of inference (pose, rays, hole, conditional maps, lattice), so the network meets the
+proposal's real errors, in a proposal by a shape model fitted without the sample's skull.
+"""
+
+import io
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from cranial_sparse.classical.radial import radial_completer
+from cranial_sparse.classical.radial_model import RadialModel
+from cranial_sparse.completion.inputs import cascade_inputs
+from cranial_sparse.data.defects import cut_volume
+from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.networks.cascade import CascadeInputs
+
+MIXTURE = {
+    "official": 0.3, "bilateral": 0.1, "frontoorbital": 0.1, "parietotemporal": 0.1, "random_1": 0.1, "random_2": 0.1,
+    "craniotomy": 0.1, "ellipsoid": 0.05, "skullfix": 0.05,
+}  # fmt: skip
+ATTEMPTS = 5
+
+
+def draw_sample(
+    complete: Volume, implant: Volume, model: RadialModel, rng: np.random.Generator
+) -> tuple[CascadeInputs, str]:
+    """One sample and the kind of its defect. ``implant`` is the defect that came with the skull (kind "official").
+
+    Raises RuntimeError where five cuts in a row left nothing that the proposal could find.
+    """
+    for _ in range(ATTEMPTS):
+        kind = str(rng.choice(list(MIXTURE), p=list(MIXTURE.values())))
+        geometry = moved(complete.geometry, rng)
+        truth = Volume(complete.array, geometry)
+        if kind == "official":
+            defective = Volume(complete.array & ~implant.array, geometry)
+        else:
+            try:
+                defective = cut_volume(truth, kind, int(rng.integers(2**31))).defective
+            except ValueError:  # this skull has no room for the kind, such as a scan cut off above the orbits
+                continue
+        field = radial_completer(defective, model)
+        if field is not None:
+            return cascade_inputs(defective, field, truth), kind
+    raise RuntimeError(f"no usable defect in {ATTEMPTS} attempts; the skull's vault is too incomplete")
+
+
+def moved(geometry: Geometry, rng: np.random.Generator) -> Geometry:
+    """A random flip, rotation (±8°) and anisotropic scale (±6 %) of the patient, applied to the lattice: no resampling."""
+    turn = Rotation.from_rotvec(np.deg2rad(rng.uniform(-8, 8, 3))).as_matrix()
+    scale = np.diag(rng.uniform(0.97, 1.03, 3) * rng.uniform(0.97, 1.03))
+    flip = np.diag([rng.choice([-1.0, 1.0]), 1.0, 1.0])
+    change = turn @ scale @ flip
+    steps = change @ geometry.matrix
+    spacing = np.linalg.norm(steps, axis=0)
+    origin = change @ np.asarray(geometry.origin)
+    sx, sy, sz = map(float, spacing)
+    ox, oy, oz = map(float, origin)
+    return replace(
+        geometry, spacing=(sx, sy, sz), origin=(ox, oy, oz), direction=tuple(map(float, (steps / spacing).ravel()))
+    )
+
+
+def flipped(inputs: CascadeInputs) -> CascadeInputs:
+    """The mirror image of a sample: every array is a function of place, so all of them flip."""
+    assert inputs.complete is not None
+    return CascadeInputs(*(one.flip(0).contiguous() for one in (inputs.skull, inputs.mirrored, inputs.field, inputs.complete)))
+
+
+def save_sample(inputs: CascadeInputs, path: Path) -> None:
+    """Bits for masks, half precision for the field; appears whole or not at all."""
+    assert inputs.complete is not None
+    packed = {name: np.packbits(getattr(inputs, name).numpy()) for name in ("skull", "mirrored", "complete")}
+    data = io.BytesIO()
+    np.savez_compressed(data, shape=inputs.skull.shape, field=inputs.field.numpy().astype(np.float16), **packed)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_bytes(data.getvalue())
+    temporary.replace(path)
+
+
+def load_sample(path: Path) -> CascadeInputs:
+    """What save_sample wrote."""
+    with np.load(path) as stored:
+        shape = tuple(stored["shape"])
+        mask = lambda name: torch.from_numpy(_unpacked(stored[name], shape))  # noqa: E731
+        field = torch.from_numpy(stored["field"].astype(np.float32))
+        return CascadeInputs(mask("skull"), mask("mirrored"), field, mask("complete"))
+
+
+def _unpacked(bits: NDArray, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape)

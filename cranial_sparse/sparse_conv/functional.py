@@ -1,0 +1,92 @@
+"""Sparse convolutions as functions of features ``[N, C]`` and the grids they live on.
+
+A backend is anything with these four functions, without the bias: ``native`` on the CPU, ``reference`` elsewhere,
+unless one is given.
+"""
+
+from typing import Protocol
+
+from torch import Tensor
+
+from cranial_sparse.bricks import BrickGrid
+from cranial_sparse.sparse_conv import native, reference
+
+
+class Backend(Protocol):
+    def submanifold_conv(self, features: Tensor, weight: Tensor, grid: BrickGrid) -> Tensor: ...
+
+    def depthwise_conv(self, features: Tensor, weight: Tensor, grid: BrickGrid) -> Tensor: ...
+
+    def down_conv(self, features: Tensor, weight: Tensor, fine: BrickGrid, coarse: BrickGrid) -> Tensor: ...
+
+    def up_conv(self, features: Tensor, weight: Tensor, coarse: BrickGrid, fine: BrickGrid) -> Tensor: ...
+
+
+def submanifold_conv(
+    features: Tensor, weight: Tensor, grid: BrickGrid, bias: Tensor | None = None, backend: Backend | None = None
+) -> Tensor:
+    """Convolution with a k³ kernel that reads and writes the grid's voxels only.
+
+    ``features [N, Cin]``, ``weight [k³, Cin, Cout]`` for an odd k up to 15, offsets with x slowest, ``bias [Cout]``;
+    returns ``[N, Cout]``. Output i is the sum over offsets d of ``features[i + d] @ weight[d]``, the convention of
+    ``torch.nn.functional.conv3d``. Source: Graham et al., CVPR 2018, arXiv:1711.10275.
+    """
+    _check_rows(features, grid)
+    return _add(_backend(features, backend).submanifold_conv(features, weight, grid), bias)
+
+
+def depthwise_conv(
+    features: Tensor, weight: Tensor, grid: BrickGrid, bias: Tensor | None = None, backend: Backend | None = None
+) -> Tensor:
+    """Submanifold convolution of every channel by itself: ``features [N, C]``, ``weight [k³, C]``, ``bias [C]``."""
+    _check_rows(features, grid)
+    return _add(_backend(features, backend).depthwise_conv(features, weight, grid), bias)
+
+
+def down_conv(
+    features: Tensor,
+    weight: Tensor,
+    fine: BrickGrid,
+    coarse: BrickGrid,
+    bias: Tensor | None = None,
+    backend: Backend | None = None,
+) -> Tensor:
+    """2³ convolution with stride 2 from a grid onto a coarser one, usually ``coarsen(fine)``.
+
+    ``features [N_fine, Cin]``, ``weight [8, Cin, Cout]``, children x slowest; returns ``[N_coarse, Cout]``. Fine
+    voxels whose parent is not in the coarse grid are left out.
+    """
+    _check_rows(features, fine)
+    return _add(_backend(features, backend).down_conv(features, weight, fine, coarse), bias)
+
+
+def up_conv(
+    features: Tensor,
+    weight: Tensor,
+    coarse: BrickGrid,
+    fine: BrickGrid,
+    bias: Tensor | None = None,
+    backend: Backend | None = None,
+) -> Tensor:
+    """Transposed 2³ convolution with stride 2 onto a given finer grid.
+
+    ``features [N_coarse, Cin]``, ``weight [8, Cin, Cout]``, children x slowest; returns ``[N_fine, Cout]``. A fine
+    voxel without a parent gets zero (and the bias).
+    """
+    _check_rows(features, coarse)
+    return _add(_backend(features, backend).up_conv(features, weight, coarse, fine), bias)
+
+
+def _backend(features: Tensor, backend: Backend | None) -> Backend:
+    if backend is not None:
+        return backend
+    return native if features.device.type == "cpu" else reference
+
+
+def _check_rows(features: Tensor, grid: BrickGrid) -> None:
+    if features.shape[0] != grid.num_voxels:
+        raise ValueError(f"features: expected a row for each of the grid's {grid.num_voxels} voxels, got {features.shape[0]}")
+
+
+def _add(features: Tensor, bias: Tensor | None) -> Tensor:
+    return features if bias is None else features.add_(bias)  # ours alone: the convolution has just made it

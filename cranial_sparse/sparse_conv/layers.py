@@ -1,0 +1,74 @@
+"""The convolutions as modules: parameters and their initialisation, nothing else."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from cranial_sparse.bricks import BrickGrid
+from cranial_sparse.sparse_conv import functional
+
+
+def _parameters(module: nn.Module, shape: tuple[int, ...], fan_in: int, channels: int, bias: bool) -> None:
+    """Uniform in ±1/√fan_in, as in torch.nn.Conv3d."""
+    bound = 1 / math.sqrt(fan_in)
+    module.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
+    module.register_parameter("bias", nn.Parameter(torch.empty(channels).uniform_(-bound, bound)) if bias else None)
+
+
+class SubmanifoldConv3d(nn.Module):
+    """Weight ``[k³, in, out]``; features ``[N, in]`` → ``[N, out]``. See functional.submanifold_conv."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3, bias: bool = True) -> None:
+        super().__init__()
+        steps = kernel_size**3
+        _parameters(self, (steps, in_channels, out_channels), steps * in_channels, out_channels, bias)
+
+    def forward(self, features: Tensor, grid: BrickGrid) -> Tensor:
+        return functional.submanifold_conv(features, self.weight, grid, self.bias)
+
+
+class DepthwiseConv3d(nn.Module):
+    """Weight ``[k³, C]``; features ``[N, C]`` → ``[N, C]``. See functional.depthwise_conv."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, channels: int, kernel_size: int = 3, bias: bool = True) -> None:
+        super().__init__()
+        steps = kernel_size**3
+        _parameters(self, (steps, channels), steps, channels, bias)
+
+    def forward(self, features: Tensor, grid: BrickGrid) -> Tensor:
+        return functional.depthwise_conv(features, self.weight, grid, self.bias)
+
+
+class DownConv3d(nn.Module):
+    """Weight ``[8, in, out]``; features ``[N_fine, in]`` → ``[N_coarse, out]``. See functional.down_conv."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+        super().__init__()
+        _parameters(self, (8, in_channels, out_channels), 8 * in_channels, out_channels, bias)
+
+    def forward(self, features: Tensor, fine: BrickGrid, coarse: BrickGrid) -> Tensor:
+        return functional.down_conv(features, self.weight, fine, coarse, self.bias)
+
+
+class UpConv3d(nn.Module):
+    """Weight ``[8, in, out]``; features ``[N_coarse, in]`` → ``[N_fine, out]``. See functional.up_conv."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+        super().__init__()
+        _parameters(self, (8, in_channels, out_channels), in_channels, out_channels, bias)
+
+    def forward(self, features: Tensor, coarse: BrickGrid, fine: BrickGrid) -> Tensor:
+        return functional.up_conv(features, self.weight, coarse, fine, self.bias)

@@ -1,0 +1,97 @@
+"""What the cascade is trained on: occupancy at every level, and the growth from each level to the next.
+
+Deep supervision: each level's logits answer to the share of bone in their voxel, each parent's eight child logits to
+the same share one level finer. Voxels of the defective skull are known to be bone; they count little in the cross
+entropies and nothing in the Dice term, which looks at the missing bone only.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from cranial_sparse.bricks import coordinates
+from cranial_sparse.config import LossConfig
+from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput
+
+FINEST = 0.45  # mm, the spacing of the volumes in CascadeInputs
+
+
+def cascade_loss(outputs: Sequence[LevelOutput], inputs: CascadeInputs, config: LossConfig) -> dict[str, Tensor]:
+    """The loss of one case, under "loss", and the unweighted terms of each level, named term_spacing: scalars.
+
+    Raises ValueError where the case has no truth, or the levels and their weights differ in number.
+    """
+    if inputs.complete is None:
+        raise ValueError("the case has no complete skull to learn from")
+    if len(config.levels) != len(outputs):
+        raise ValueError(f"loss.levels: expected {len(outputs)} weights, one per level, got {len(config.levels)}")
+    total = outputs[0].logits.new_zeros(())
+    terms: dict[str, Tensor] = {}
+    for output, level_weight in zip(outputs, config.levels, strict=True):
+        factor = pooling_factor(output.spacing)
+        voxels = coordinates(output.grid)
+        target, known = (at_voxels(share(v, factor), voxels) for v in (inputs.complete, inputs.skull))  # [N]
+        weight = 1 - (1 - config.known) * known
+        parts = {
+            "bce": weighted_bce(output.logits, target, weight),
+            "dice": missing_dice_loss(output.logits, target, known),
+        }
+        if output.children is not None:
+            fine, fine_known = (at_children(share(v, factor // 2), voxels) for v in (inputs.complete, inputs.skull))
+            parts["children"] = weighted_bce(output.children, fine, 1 - (1 - config.known) * fine_known)
+        for name, value in parts.items():
+            total = total + level_weight * getattr(config, name) * value
+            terms[f"{name}_{output.spacing:g}mm"] = value.detach()
+    return {"loss": total, **terms}
+
+
+def pooling_factor(spacing: float) -> int:
+    """How many of the finest voxels lie along one of ``spacing`` mm."""
+    return round(spacing / FINEST)
+
+
+def share(volume: Tensor, factor: int) -> Tensor:
+    """The share of set voxels in each block of ``factor``³: [X, Y, Z] of 0 and 1 → float32 [X, Y, Z] / factor."""
+    if factor == 1:
+        return volume.float()
+    return F.avg_pool3d(volume.float()[None, None], factor)[0, 0]
+
+
+def at_voxels(volume: Tensor, voxels: Tensor) -> Tensor:
+    """Values [N] of a volume [X, Y, Z] at voxels (batch, x, y, z) [N, 4], 0 outside; the batch is ignored."""
+    within = inside(volume, voxels)
+    x, y, z = (voxels[:, 1:].long() * within[:, None]).unbind(dim=1)
+    return volume[x, y, z] * within
+
+
+def inside(volume: Tensor, voxels: Tensor) -> Tensor:
+    """Which voxels (batch, x, y, z) [N, 4] lie in a volume [X, Y, Z]: bool [N]. A band may reach beyond the crop."""
+    size = torch.tensor(volume.shape, device=volume.device)
+    return ((voxels[:, 1:] >= 0) & (voxels[:, 1:] < size)).all(dim=1)
+
+
+def at_children(volume: Tensor, voxels: Tensor) -> Tensor:
+    """Values [N, 8] of a volume [X, Y, Z] at the children of voxels [N, 4] of the next coarser level.
+
+    Child 4·dx + 2·dy + dz of (x, y, z) is (2x + dx, 2y + dy, 2z + dz).
+    """
+    offsets = torch.cartesian_prod(*[torch.arange(2, device=voxels.device)] * 3)  # [8, 3], x slowest
+    children = 2 * voxels[:, None, 1:].long() + offsets  # [N, 8, 3]
+    return at_voxels(volume, F.pad(children.reshape(-1, 3), (1, 0))).reshape(-1, 8)
+
+
+def weighted_bce(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weighted mean of the binary cross entropy with soft targets, all of one shape; 0 where there is no voxel."""
+    losses = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
+    return losses / weight.sum().clamp(min=1e-6)
+
+
+def missing_dice_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 1.0) -> Tensor:
+    """1 − soft Dice of the missing bone, all [N]: the part of each voxel that is not ``known`` bone.
+
+    With squares in the denominator (Milletari et al., V-Net, 2016), so that a soft target is best met by itself.
+    """
+    p, t = (v * (1 - known) for v in (torch.sigmoid(logits), target))
+    return 1 - (2 * (p * t).sum() + smooth) / (p.square().sum() + t.square().sum() + smooth)

@@ -1,0 +1,81 @@
+"""Build the radial shape model from the complete training skulls: ``python -m experiments.build_radial --maps maps.npz``.
+
+Alternates between posing every skull on the mean map and averaging the maps of the posed skulls, then fits the two
+Gaussian maps. Only means, modes and spreads are shipped; the maps of the skulls stay where ``--maps`` says.
+"""
+
+import argparse
+import os
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions
+from cranial_sparse.classical.pose import _first_guess, estimate_pose
+from cranial_sparse.classical.radial import cast_vault
+from cranial_sparse.classical.radial_model import fit_radial_model
+from cranial_sparse.data.packed_skullfix import read_packed
+
+ROUNDS = 3
+ASSET = Path(__file__).resolve().parents[1] / "cranial_sparse" / "assets" / "radial.safetensors"
+
+
+def first_map(path: Path) -> NDArray[np.float64]:
+    """Outer radius [P, P] from the first guess of the pose."""
+    skull, _ = read_packed(path)
+    unit = directions()[0].reshape(-1, 3)
+    far = np.full(len(unit), OUTERMOST)
+    return cast(skull, _first_guess(skull), unit, np.full(len(unit), INNERMOST), far, 1.0).outer.reshape(PIXELS, PIXELS)
+
+
+def posed_maps(path: Path, mean_outer: NDArray) -> dict[str, NDArray]:
+    """Pose, size and maps of one skull."""
+    skull, _ = read_packed(path)
+    pose, size = estimate_pose(skull, mean_outer)
+    rays = cast_vault(skull, pose, mean_outer * size)
+    return {
+        "rotation": pose.rotation, "centre": pose.centre, "size": np.float64(size),
+        "outer": rays.outer, "inner": rays.inner, "in_view": rays.in_view,
+    }  # fmt: skip
+
+
+def mean_map(maps: NDArray) -> NDArray[np.float64]:
+    """Symmetric median of [n, P, P], filled from the nearest pixel where fewer than 30 % of the skulls have bone."""
+    median = np.nanmedian(maps, axis=0)
+    median[np.isfinite(maps).mean(0) < 0.3] = np.nan
+    nearest = distance_transform_edt(np.isnan(median), return_distances=False, return_indices=True)
+    median = median[tuple(nearest)]
+    return (median + median[::-1]) / 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
+    )
+    parser.add_argument("--maps", type=Path, required=True, help="where the maps of the training skulls go (npz)")
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    folder = args.data / "skullfix"
+    rows = [line.split(",") for line in (folder / "cases.csv").read_text().splitlines()[1:]]
+    paths = [folder / f"{row[0]}.skull.xz" for row in rows if row[1] == "train"]
+    with ProcessPoolExecutor(args.jobs) as pool:
+        mean = mean_map(np.stack(list(pool.map(first_map, paths))))
+        for round_ in range(ROUNDS):
+            found = list(pool.map(partial(posed_maps, mean_outer=mean), paths))
+            sizes = np.array([one["size"] for one in found])
+            mean = mean_map(np.stack([one["outer"] / one["size"] for one in found])) * sizes.mean()
+            print(f"round {round_ + 1}: size {sizes.mean():.3f} ± {sizes.std():.3f}", flush=True)
+    stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
+    model = fit_radial_model(stacked["outer"], stacked["inner"], stacked["in_view"], mean)
+    np.savez(args.maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)
+    ASSET.write_bytes(model.to_bytes())
+    print(f"{ASSET}: {ASSET.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""The averaged weights of a checkpoint as safetensors: ``python -m experiments.export CKPT OUT.safetensors``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cranial_sparse.errors import InputError
+from cranial_sparse.training.export import export
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.export",
+        description=__doc__,
+        epilog="example: python -m experiments.export runs/cascade/best.ckpt cascade.safetensors",
+    )
+    parser.add_argument("checkpoint", type=Path, help="last.ckpt or best.ckpt of a run")
+    parser.add_argument("out", type=Path, help="file to write")
+    options = parser.parse_args(arguments)
+    try:
+        metadata = export(options.checkpoint, options.out)
+    except (InputError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{options.out}: weights after step {metadata['step']}, seed {metadata['seed']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,29 @@
+"""Random grids that cross bricks, signs and batch items."""
+
+import pytest
+import torch
+
+from cranial_sparse.bricks import BrickGrid, empty, from_coordinates, from_dense
+
+
+def random_grid(seed: int = 0, density: float = 0.2, origin: tuple[int, int, int] = (-13, 5, -100)) -> BrickGrid:
+    generator = torch.Generator().manual_seed(seed)
+    return from_dense(torch.rand((2, 21, 30, 19), generator=generator) < density, origin)
+
+
+def corner_grid() -> BrickGrid:
+    """Voxels on both sides of brick borders and near ±2¹⁵."""
+    far = 1 << 15
+    voxels = [(0, x, y, z) for x in (-far, -1, 0, 7, 8, far - 1) for y in (-8, -1, 0, far - 1) for z in (-far, 7, 8)]
+    return from_coordinates(torch.tensor(voxels, dtype=torch.int32))
+
+
+@pytest.fixture(params=["random", "dense", "corners", "one", "empty"])
+def grid(request: pytest.FixtureRequest) -> BrickGrid:
+    return {
+        "random": random_grid,
+        "dense": lambda: from_dense(torch.ones(9, 17, 8, dtype=torch.bool), (-1, 0, 3)),
+        "corners": corner_grid,
+        "one": lambda: from_coordinates(torch.tensor([[3, -1, 8, 1000]], dtype=torch.int32)),
+        "empty": empty,
+    }[request.param]()

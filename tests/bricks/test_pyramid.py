@@ -1,0 +1,85 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from cranial_sparse.bricks import (
+    coarsen,
+    coordinates,
+    equal,
+    from_coordinates,
+    from_dense,
+    parents,
+    reference,
+    refine,
+    subdivide,
+    to_dense,
+    upsample,
+)
+from cranial_sparse.bricks.ops import child_bricks
+
+
+def children_for(grid):
+    return torch.randint(0, 256, (len(grid),), generator=torch.manual_seed(1)).to(torch.uint8)
+
+
+def test_matches_reference(grid):
+    coarse = coarsen(grid)
+    assert equal(coarse, reference.coarsen(grid))
+    assert torch.equal(child_bricks(coarse.coords, grid.coords), reference.child_bricks(coarse.coords, grid.coords))
+    assert equal(refine(grid, children_for(grid)), reference.refine(grid, children_for(grid)))
+    for got, expected in zip(parents(grid, coarse), reference.parents(grid, coarse), strict=True):
+        assert torch.equal(got, expected)
+
+
+def test_coarsen_is_max_pooling():
+    volume = torch.rand(2, 24, 16, 40, generator=torch.manual_seed(0)) < 0.05
+    pooled = F.max_pool3d(volume.float(), 2).bool()
+    assert torch.equal(to_dense(coarsen(from_dense(volume)), pooled.shape), pooled)
+
+
+def test_child_bits_by_hand():
+    grid = from_coordinates(torch.tensor([[0, -1, 3, 4]], dtype=torch.int32))
+    fine = refine(grid, torch.tensor([1 << 0 | 1 << 3 | 1 << 4], dtype=torch.uint8))
+    assert sorted(coordinates(fine)[:, 1:].tolist()) == [[-2, 6, 8], [-2, 7, 9], [-1, 6, 8]]
+
+
+def test_subdivide_and_coarsen_are_inverse(grid):
+    fine = subdivide(grid)
+    assert len(fine) == 8 * len(grid)
+    assert equal(coarsen(fine), grid)
+
+
+def test_parents_tell_where_each_child_came_from(grid):
+    children = children_for(grid)
+    fine = refine(grid, children)
+    rows, slots = parents(fine, grid)
+    rebuilt = torch.zeros(len(grid), dtype=torch.int64).index_add_(0, rows, 1 << slots.long())
+    assert torch.equal(rebuilt, children.long())
+
+
+def test_voxels_without_parent():
+    fine = from_coordinates(torch.tensor([[0, 0, 0, 0], [0, 2, 0, 0], [1, 0, 0, 0]], dtype=torch.int32))
+    coarse = from_coordinates(torch.tensor([[0, 1, 0, 0]], dtype=torch.int32))
+    assert parents(fine, coarse)[0].tolist() == [-1, 0, -1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_upsample_keeps_children_above_the_threshold(grid, dtype):
+    logits = torch.randn(len(grid), 8, dtype=dtype, generator=torch.manual_seed(2), requires_grad=True)
+    fine = upsample(grid, logits, 0.25)
+    assert equal(fine, reference.upsample(grid, logits, 0.25))
+    assert len(fine) == int((logits > 0.25).sum())
+
+
+def test_upsample_drops_nan_and_equality():
+    grid = from_coordinates(torch.tensor([[0, 0, 0, 0]], dtype=torch.int32))
+    logits = torch.tensor([[0.0, float("nan"), 1.0, -1.0, 0.0, 0.0, 0.0, 0.0]])
+    assert coordinates(upsample(grid, logits)).tolist() == [[0, 0, 1, 0]]
+
+
+def test_shapes_are_checked():
+    grid = from_coordinates(torch.tensor([[0, 0, 0, 0]], dtype=torch.int32))
+    with pytest.raises(ValueError, match=r"uint8 \[1\]"):
+        refine(grid, torch.zeros(2, dtype=torch.uint8))
+    with pytest.raises(ValueError, match=r"\[1, 8\]"):
+        upsample(grid, torch.zeros(1, 4))

@@ -1,0 +1,74 @@
+"""The command itself, and every configuration for a step."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+import experiments.train
+from cranial_sparse.config import load_config
+from experiments.train import CONFIGS, main
+from tests.training.boxes import TINY, BoxData
+
+EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
+
+
+@pytest.fixture(autouse=True)
+def _boxes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(experiments.train, "SkullDataModule", BoxData)
+    monkeypatch.chdir(tmp_path)  # configurations are found from anywhere, and fast_dev_run leaves nothing behind
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_runs_for_a_step(experiment: str, tmp_path: Path) -> None:
+    assert main([f"experiment={experiment}", *TINY, "fast_dev_run=true"]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", sorted((CONFIGS / "sweeps").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_sweep_says_what_the_schema_takes(path: Path) -> None:
+    sweep = yaml.safe_load(path.read_text())
+    assert sweep["command"][-1] == "${args_no_hyphens}"
+    fixed = [part for part in sweep["command"] if "=" in part]
+    for name, parameter in sweep["parameters"].items():
+        values = parameter.get("values") or [parameter.get("min"), parameter.get("max")]
+        for value in values:
+            load_config([*fixed, f"{name}={value}"], CONFIGS)
+    assert sweep["metric"]["name"] == "val/dsc"
+
+
+def test_one_line_for_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["experiment=cascade", "training.speed=9"]) == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(r"error: training\.speed: unknown key; .*\n", error)
+
+
+def test_help_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert "experiment=cascade" in text
+    assert "checkpoint_every" in text
+
+
+def test_a_signal_ends_with_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import signal
+
+    class Interrupted(torch.nn.Module):
+        """A network that is interrupted while it works."""
+
+        def __init__(self, config: object) -> None:
+            super().__init__()
+            from cranial_sparse.networks.cascade import Cascade, CascadeConfig
+
+            self.inner = Cascade(CascadeConfig(widths=((4,), (4,), (4,))))
+
+        def forward(self, *arguments: object) -> object:
+            os.kill(os.getpid(), signal.SIGINT)
+            return self.inner(*arguments)
+
+    monkeypatch.setattr(experiments.train, "Cascade", Interrupted)
+    assert main(["experiment=cascade", *TINY, "training.accumulate=1", "training.max_steps=3"]) == 130
+    assert (tmp_path / "runs" / "cascade" / "last.ckpt").exists()

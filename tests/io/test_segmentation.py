@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.io.segmentation import segment_bone
+from cranial_sparse.io.volume import read_volume
+
+
+def test_only_the_skull_is_left_of_head_table_and_headrest(head_ct: Volume, head_mask: Volume) -> None:
+    skull, notes = segment_bone(head_ct)
+    np.testing.assert_array_equal(skull.array, head_mask.array)
+    assert skull.geometry == head_ct.geometry
+    assert any("150 HU" in note for note in notes)
+
+
+def test_memory_order_and_padding_do_not_matter(head_ct: Volume, head_mask: Volume) -> None:
+    other = Volume(np.asfortranarray(head_ct.array), head_ct.geometry)
+    np.testing.assert_array_equal(segment_bone(other)[0].array, head_mask.array)
+    padded = np.where(head_ct.array < -900, -2000, head_ct.array)
+    np.testing.assert_array_equal(segment_bone(Volume(padded, head_ct.geometry))[0].array, head_mask.array)
+
+
+def test_a_hole_in_the_bone_stays_open(head_ct: Volume, head_mask: Volume) -> None:
+    hole = np.s_[30:60, :30, 40:80]
+    hu = head_ct.array.copy()
+    hu[hole] = np.minimum(hu[hole], 40)
+    skull, _ = segment_bone(Volume(hu, head_ct.geometry))
+    expected = head_mask.array.copy()
+    expected[hole] = False
+    np.testing.assert_array_equal(skull.array, expected)
+
+
+def test_the_threshold_is_the_users(head_ct: Volume, head_mask: Volume) -> None:
+    hu = head_ct.array.copy()
+    hu[45:55, 50:70, 50:60] = 300  # contrast medium in the brain
+    hu[45:55, :60, 53:57] = np.maximum(hu[45:55, :60, 53:57], 250) * (hu[45:55, :60, 53:57] > -500)
+    low, _ = segment_bone(Volume(hu, head_ct.geometry), 150.0)
+    high, _ = segment_bone(Volume(hu, head_ct.geometry), 500.0)
+    assert low.array.sum() > head_mask.array.sum()
+    np.testing.assert_array_equal(high.array, head_mask.array)
+
+
+def test_loose_bone_is_left_out_and_reported(head_ct: Volume, head_mask: Volume) -> None:
+    hu = head_ct.array.copy()
+    hu[40:60, 50:70, 50:60] = 900
+    skull, notes = segment_bone(Volume(hu, head_ct.geometry))
+    np.testing.assert_array_equal(skull.array, head_mask.array)
+    assert any("separate piece of 32 ml" in note for note in notes)
+
+
+@pytest.mark.parametrize(("value", "words"), [(-1000, "no head found"), (40, "no bone above 150 HU")])
+def test_scans_without_a_skull_are_refused(value: int, words: str) -> None:
+    hu = np.full((60, 60, 60), -1000, np.int16)
+    hu[10:50, 10:50, 10:50] = value
+    with pytest.raises(InputError, match=words) as caught:
+        segment_bone(Volume(hu, Geometry(hu.shape, (3.0, 3.0, 3.0))), source="scan.nii")
+    assert str(caught.value).startswith("scan.nii: ")
+
+
+@pytest.mark.data
+def test_visible_human(data_folder) -> None:
+    ct = read_volume(data_folder / "visible_human" / "head_ct.nii.gz")
+    skull, _ = segment_bone(ct)
+    assert 400 < skull.array.sum() * ct.geometry.voxel_volume / 1000 < 1200
+    assert ndimage.label(skull.array, np.ones((3, 3, 3)))[1] == 1  # type: ignore[misc]
+    # The cushion, the leads and the ears lie outside; the vault closes in the slices above the orbits.
+    occupied = np.argwhere(skull.array)
+    np.testing.assert_allclose(np.ptp(occupied, axis=0), [150, 190, 233], atol=25)
+    for z in (150, 170, 190):
+        filled = ndimage.binary_fill_holes(skull.array[:, :, z])
+        assert filled is not None
+        assert filled.sum() > 1.5 * skull.array[:, :, z].sum()
+    # Thickness of the vault, in the slice through its middle: a few millimetres, not noise and not skin.
+    ring = skull.array[:, :, 170]
+    assert 4.0 < 2 * ndimage.distance_transform_edt(ring)[ring].max() < 16.0

@@ -1,0 +1,53 @@
+"""The command line itself: help, versions, and errors in one line."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cranial_sparse import __version__
+from cranial_sparse.cli import build_parser, main
+
+
+@pytest.mark.parametrize("command", [[], ["complete"], ["evaluate"]])
+def test_help_has_examples(command: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as done:
+        main([*command, "--help"])
+    assert done.value.code == 0
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert f"cranial-sparse {' '.join(command) or 'complete'}" in text
+
+
+def test_help_loads_nothing_heavy():
+    script = "import sys, cranial_sparse.cli as c; c.build_parser().format_help(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "torch", "scipy", "rich", "SimpleITK"} & set(loaded)
+
+
+def test_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "cranial_sparse", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"cranial-sparse {__version__}"
+
+
+@pytest.mark.parametrize("arguments", [[], ["complete", "x.nrrd"], ["evaluate", "x"], ["nonsense"]])
+def test_wrong_usage_is_status_two(arguments: list[str], capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as done:
+        main(arguments)
+    assert done.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_input_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["evaluate", str(tmp_path), "--truth", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: --truth")
+    assert error.count("\n") == 1
+
+
+def test_every_subcommand_can_run():
+    for arguments in (["complete", "a", "--out", "b"], ["evaluate", "a", "--truth", "b"]):
+        assert callable(build_parser().parse_args(arguments).run)

@@ -1,0 +1,203 @@
+"""``complete`` end to end with a completing function that knows the answer."""
+
+import json
+import os
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from cranial_sparse.cli import main
+from cranial_sparse.cli.batch import complete_all
+from cranial_sparse.cli.case import Options, complete_case, split_stage
+from cranial_sparse.cli.inputs import Case, find_inputs
+from cranial_sparse.completion.completion import Completion
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.implant.topology import is_watertight
+from cranial_sparse.io.mesh import read_mesh
+from cranial_sparse.io.volume import read_volume, write_volume
+
+TILT = (1.0, 0.0, 0.0, 0.0, 0.96, -0.28, 0.0, 0.28, 0.96)
+GRID = Geometry((50, 52, 54), (3.1, 3.2, 3.0), (-70.5, -80.25, 1000.125), TILT)
+FILES = {"implant.nrrd", "implant.stl", "complete.nrrd", "summary.json", "report.html"}
+
+
+def shell() -> tuple[Volume, Volume]:
+    """A hollow ball with a lid missing, and the lid."""
+    index = np.moveaxis(np.indices(GRID.shape), 0, -1)
+    offset = (index - (np.array(GRID.shape) - 1) / 2) * GRID.spacing
+    radius = np.linalg.norm(offset, axis=-1)
+    bone, lid = (radius < 70) & (radius > 60), offset[..., 2] > 45
+    return Volume(bone & ~lid, GRID), Volume(bone & lid, GRID)
+
+
+SKULL, LID = shell()
+
+
+def knowing(skull: Volume) -> Completion:
+    return Completion(Volume(LID.array & ~skull.array, skull.geometry), {"proposal": 0.0}, ("As good as it gets.",))
+
+
+def nothing(skull: Volume) -> Completion:
+    return Completion(Volume(np.zeros(skull.geometry.shape, bool), skull.geometry))
+
+
+@pytest.fixture
+def skull_file(tmp_path: Path) -> Path:
+    path = tmp_path / "in" / "one.nrrd"
+    path.parent.mkdir()
+    write_volume(path, SKULL)
+    return path
+
+
+def run(path: Path, out: Path, complete=knowing, **options) -> tuple[int, str]:
+    console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
+    cases, problems = find_inputs([path])
+    return complete_all(cases, out, complete, Options(**options), console, problems), console.export_text()
+
+
+def test_a_case_becomes_a_folder(skull_file: Path, tmp_path: Path):
+    failed, text = run(skull_file, tmp_path / "out")
+    folder = tmp_path / "out" / "one"
+    assert failed == 0
+    assert "one: implant" in text
+    assert "note: As good as it gets." in text
+    assert {p.name for p in folder.iterdir()} == FILES
+    assert [p.name for p in folder.parent.iterdir()] == ["one"]
+    implant, whole = (read_volume(folder / name) for name in ("implant.nrrd", "complete.nrrd"))
+    assert implant.geometry == whole.geometry == read_volume(skull_file).geometry
+    assert implant.array.dtype == whole.array.dtype == np.uint8
+    np.testing.assert_array_equal(implant.array, LID.array)
+    np.testing.assert_array_equal(whole.array, LID.array | SKULL.array)
+    vertices, triangles = read_mesh(folder / "implant.stl")
+    assert is_watertight(triangles)
+    points = GRID.to_physical(np.argwhere(LID.array))
+    np.testing.assert_allclose(vertices.min(axis=0), points.min(axis=0), atol=4)
+    np.testing.assert_allclose(vertices.max(axis=0), points.max(axis=0), atol=4)
+
+
+def test_summary_is_complete(skull_file: Path, tmp_path: Path):
+    run(skull_file, tmp_path / "out", system="mirror")
+    summary = json.loads((tmp_path / "out" / "one" / "summary.json").read_text())
+    assert summary["options"]["system"] == "mirror"
+    assert summary["source"]["kind"] == "mask"
+    assert len(summary["source"]["sha256"]) == 64
+    assert set(summary["seconds"]) >= {"read", "proposal", "mesh", "write", "report"}
+    assert summary["peak_memory_mb"] > 10
+    assert summary["versions"]["numpy"] == np.__version__
+    assert summary["implant"]["volume_ml"] == pytest.approx(LID.array.sum() * GRID.voxel_volume / 1000)
+    assert "As good as it gets." in summary["warnings"]
+
+
+def test_no_defect_is_empty_and_says_so(skull_file: Path, tmp_path: Path):
+    failed, text = run(skull_file, tmp_path / "out", nothing)
+    folder = tmp_path / "out" / "one"
+    assert failed == 0
+    assert "no defect found" in text
+    assert {p.name for p in folder.iterdir()} == FILES - {"implant.stl"}
+    assert not read_volume(folder / "implant.nrrd").array.any()
+    assert any("No defect" in w for w in json.loads((folder / "summary.json").read_text())["warnings"])
+
+
+def test_finished_cases_are_skipped_until_overwritten(skull_file: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    run(skull_file, out)
+    failed, text = run(skull_file, out, nothing)
+    assert failed == 0
+    assert "one: skipped, already finished" in text
+    assert "other options (system cascade" in run(skull_file, out, system="mirror")[1]
+    assert (out / "one" / "implant.stl").exists()
+    run(skull_file, out, nothing, overwrite=True)
+    assert not (out / "one" / "implant.stl").exists()
+    assert [p.name for p in out.iterdir()] == ["one"]
+
+
+def test_the_result_of_another_input_is_not_passed_off_as_this_one(skull_file: Path, tmp_path: Path):
+    run(skull_file, tmp_path / "out")
+    write_volume(skull_file, Volume(SKULL.array | LID.array, GRID))
+    failed, text = run(skull_file, tmp_path / "out")
+    assert failed == 1
+    assert "result of another input" in text
+
+
+def test_one_bad_input_does_not_stop_the_others(skull_file: Path, tmp_path: Path):
+    folder = skull_file.parent
+    (folder / "cut.nrrd").write_bytes(skull_file.read_bytes()[:2000])
+    write_volume(folder / "hollow.nrrd", Volume(np.zeros((30, 30, 30), np.uint8), Geometry((30,) * 3, (4.0,) * 3)))
+    failed, text = run(folder, tmp_path / "out")
+    assert failed == 2
+    assert "1 finished, 2 failed" in text
+    assert sum(line.startswith("failed: ") for line in text.splitlines()) == 2
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("two\nlines"), MemoryError("no room"), InputError("no vault in view")])
+def test_failing_half_way_leaves_the_old_result(skull_file: Path, tmp_path: Path, error: Exception, monkeypatch):
+    out = tmp_path / "out"
+    run(skull_file, out)
+    before = {p.name: p.read_bytes() for p in (out / "one").iterdir()}
+
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr("cranial_sparse.cli.case.report_page", fail)
+    failed, text = run(skull_file, out, nothing, overwrite=True)
+    assert failed == 1
+    assert text.count("\n") == 1
+    assert {p.name: p.read_bytes() for p in (out / "one").iterdir()} == before
+    assert [p.name for p in out.iterdir()] == ["one"]
+
+
+def test_interrupting_leaves_nothing(skull_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cranial_sparse.cli.case.report_page", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(skull_file, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_foreign_folders_are_never_replaced(skull_file: Path, tmp_path: Path):
+    precious = tmp_path / "out" / "one" / "scan.dcm"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("precious")
+    failed, text = run(skull_file, tmp_path / "out", overwrite=True)
+    assert failed == 1
+    assert "not a finished case" in text
+    assert precious.read_text() == "precious"
+
+
+def test_an_implant_on_another_grid_is_refused(skull_file: Path, tmp_path: Path):
+    other = Volume(np.zeros((4, 4, 4), bool), Geometry((4, 4, 4), (1.0, 1.0, 1.0)))
+    with pytest.raises(ValueError, match="another grid"):
+        complete_case(Case("one", skull_file), tmp_path, lambda skull: Completion(other), Options())
+
+
+def test_stage_times_still_add_up():
+    seconds = {"read": 1.0, "complete": 5.0}
+    split_stage(seconds, "complete", {"propose": 3.0, "refine": 1.5})
+    assert seconds == {"read": 1.0, "propose": 3.0, "refine": 1.5, "complete, other": 0.5}
+
+
+def test_from_the_command_line(skull_file: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    pipeline = types.ModuleType("cranial_sparse.completion.pipeline")
+    asked = []
+    pipeline.complete = lambda skull, system: asked.append(system) or knowing(skull)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, pipeline.__name__, pipeline)
+    arguments = ["complete", str(skull_file), str(tmp_path / "gone.nrrd"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--system", "mirror"]) == 1
+    text = capsys.readouterr().out
+    assert asked == ["mirror"]
+    assert "one: implant" in text
+    assert "gone.nrrd: no such file" in text
+    assert main([arguments[0], arguments[1], *arguments[3:], "--system", "mirror"]) == 0
+
+
+def test_output_must_be_a_folder(skull_file: Path):
+    with pytest.raises(InputError, match="expected a folder"):
+        run(skull_file, skull_file)
