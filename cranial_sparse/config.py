@@ -15,6 +15,7 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeConfig
 
 T = TypeVar("T")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class TrainingConfig:
     weight_decay: float = MISSING
     clip: float = MISSING  # gradient norm; 0: off
     ema_decay: float = MISSING
-    precision: str = MISSING  # Lightning's: 32-true, bf16-mixed …
+    precision: str = MISSING  # one of PRECISIONS, as Lightning calls them
     checkpoint_every: int = MISSING  # steps
     validate_every: int = MISSING  # steps
     validate_cases: int | None = MISSING  # null: all
@@ -191,6 +192,8 @@ def check(config: Config) -> Config:
     for name in ("lr_end", "ema_decay"):
         if not 0 <= getattr(training, name) <= 1:
             raise InputError(f"training.{name}: expected a value from 0 to 1, got {getattr(training, name)}")
+    if training.precision not in PRECISIONS:
+        raise InputError(f"training.precision: expected one of {', '.join(PRECISIONS)}, got '{training.precision}'")
     if training.max_minutes is not None and training.max_minutes <= 0:
         raise InputError(f"training.max_minutes: expected more than 0 or null, got {training.max_minutes}")
     if logging.wandb not in ("offline", "online", "disabled"):

@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def launch(config: Config) -> int:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # its tips and device lists
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's own use of torch
+    for message in (".*LeafSpec.*", ".*many workers.*", ".*smaller than the logging interval.*"):
+        warnings.filterwarnings("ignore", message=message)  # nothing that a user of ours could change
     L.seed_everything(config.seed, verbose=False)
     data = SkullDataModule(config.data, config.seed, config.training.max_steps * config.training.accumulate)
     outcome = train(config, Cascade(config.network), data)

@@ -63,6 +63,7 @@ def test_optional_values_take_null() -> None:
         ("training.ema_decay=2", ["training.ema_decay", "0 to 1"]),
         ("training.max_minutes=-1", ["training.max_minutes"]),
         ("logging.wandb=maybe", ["logging.wandb", "offline"]),
+        ("training.precision=half", ["training.precision", "bf16-mixed", "half"]),
         ("name=a/b", ["name", "a/b"]),
     ],
 )

@@ -1,6 +1,7 @@
 """Several grids as one."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 
@@ -30,7 +31,7 @@ def unbatch(grid: BrickGrid, size: int | None = None) -> list[BrickGrid]:
     items = torch.arange(size + 1, dtype=torch.int32, device=grid.device)
     bounds = torch.searchsorted(grid.coords[:, 0].contiguous(), items).tolist()
     grids = []
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    for first, last in pairwise(bounds):
         coords = grid.coords[first:last].clone()
         coords[:, 0] = 0
         offsets = grid.offsets[first : last + 1] - grid.offsets[first]

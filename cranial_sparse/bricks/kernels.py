@@ -4,13 +4,16 @@
 used.
 """
 
+import importlib
 import os
+from typing import Any
 
-import torch  # before the kernels, so that both share one OpenMP runtime  # noqa: F401
+import torch  # before the kernels, so that both share one OpenMP runtime
 from torch import Tensor
 
-from cranial_sparse import _kernels as native
 from cranial_sparse.errors import InputError
+
+native: Any = importlib.import_module("cranial_sparse._kernels")  # compiled, without type hints
 
 if (_isa := os.environ.get("CRANIAL_SPARSE_ISA")) and not native.set_instruction_set(_isa):
     raise InputError(f"CRANIAL_SPARSE_ISA: expected portable, avx2 or avx512 as far as this machine goes, got {_isa!r}")

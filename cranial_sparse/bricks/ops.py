@@ -142,10 +142,8 @@ def threshold_children(logits: Tensor, threshold: float) -> Tensor:
     return children
 
 
-def _fake_parents(*grids: object) -> tuple[Tensor, Tensor]:
-    offsets, rows = grids[2], grids[6]
-    assert isinstance(offsets, Tensor)
-    return offsets.new_empty((rows,)), offsets.new_empty((rows,), dtype=torch.uint8)
+def _fake_parents(fc, fm, fo, cc, cm, co, rows) -> tuple[Tensor, Tensor]:
+    return fo.new_empty((rows,)), fo.new_empty((rows,), dtype=torch.uint8)
 
 
 @_op(_fake_parents, lambda *grids: reference.parents(BrickGrid(*grids[:3]), BrickGrid(*grids[3:6])))
@@ -214,7 +212,5 @@ def component_roots(
 ) -> Tensor:
     roots = torch.empty(rows, dtype=torch.int64)
     neighbours = neighbours.contiguous()
-    native.components(
-        view(coords, masks, offsets), address(neighbours, torch.int32), connectivity, roots.data_ptr()
-    )
+    native.components(view(coords, masks, offsets), address(neighbours, torch.int32), connectivity, roots.data_ptr())
     return roots

@@ -16,9 +16,7 @@ def coarsen(grid: BrickGrid) -> BrickGrid:
 def refine(grid: BrickGrid, children: Tensor) -> BrickGrid:
     """Twice the resolution: bit 4 * dx + 2 * dy + dz of ``children``, uint8 ``[N]``, keeps that child."""
     if children.dtype != torch.uint8 or children.shape != (grid.num_voxels,):
-        raise ValueError(
-            f"children: expected uint8 [{grid.num_voxels}], got {children.dtype} {tuple(children.shape)}"
-        )
+        raise ValueError(f"children: expected uint8 [{grid.num_voxels}], got {children.dtype} {tuple(children.shape)}")
     return BrickGrid(*ops.refine(*grid.arrays, children))
 
 

@@ -152,7 +152,7 @@ def _ball(radius: float, device: torch.device) -> Tensor:  # [M, 4], batch step 
 
 def dilate(grid: BrickGrid, radius: float) -> BrickGrid:
     voxels = (coordinates(grid)[:, None] + _ball(radius, grid.device)).reshape(-1, 4)
-    return from_coordinates(torch.unique(voxels, dim=0))
+    return from_coordinates(voxels)
 
 
 def erode(grid: BrickGrid, radius: float) -> BrickGrid:

@@ -60,7 +60,9 @@ def fit_map_model(maps: NDArray, valid: NDArray, modes: int) -> MapModel:
         deviation = np.where(known, deviation, rebuilt)
     residual = np.where(known, deviation - rebuilt, 0)
     spread = np.sqrt((residual**2).sum(0) / np.maximum(known.sum(0), 1))
-    return MapModel(mean.astype(np.float32), scaled.reshape(-1, *shape).astype(np.float32), spread.reshape(shape).astype(np.float32))
+    return MapModel(
+        mean.astype(np.float32), scaled.reshape(-1, *shape).astype(np.float32), spread.reshape(shape).astype(np.float32)
+    )
 
 
 def complete_map(
@@ -100,4 +102,3 @@ def _matern(p: NDArray, q: NDArray, length: float) -> NDArray[np.float64]:
 
 def _correlation(p: NDArray, q: NDArray, kernel: Kernel) -> NDArray[np.float64]:
     return _matern(p, q, kernel.length) + kernel.mirror * _matern(p, q * [-1, 1, 1], kernel.length)
-

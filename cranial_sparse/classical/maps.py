@@ -57,29 +57,30 @@ class Rays:
 
 
 def cast(skull: Volume, pose: Pose, unit: NDArray, near: NDArray, far: NDArray, step: float = STEP) -> Rays:
-    """Meet the bone along canonical directions ``unit`` [M, 3], between radii ``near`` and ``far`` [M] (mm).
+    """Meet the bone along canonical directions ``unit`` [M, 3].
 
-    The outer table is the first bone from outside; the inner one is the last bone within 22 mm of it. Both are
-    placed where the trilinear mask crosses one half.
+    The outer table is the first bone from outside between radii ``far`` and ``near`` [M] (mm); the inner one is the
+    last bone within 22 mm behind it. Both are placed where the trilinear mask crosses one half.
     """
     mask, geometry = skull.array, skull.geometry
     inverse = np.linalg.inv(geometry.matrix)
     start = inverse @ (pose.centre - np.asarray(geometry.origin))
     along = (unit @ pose.rotation.T) @ inverse.T  # [M, 3] index step per mm
-    count = int(np.ceil((far - near).max() / step)) + 1
+    count = int(np.ceil(((far - near).max() + THICKEST) / step)) + 1
     radii = far[:, None] - step * np.arange(count)  # [M, S], from outside
     index = np.rint(start + along[:, None, :] * radii[..., None]).astype(np.int32)
     seen = ((index >= 0) & (index < np.asarray(mask.shape, np.int32))).all(-1)
     index[~seen] = 0
-    bone = mask[index[..., 0], index[..., 1], index[..., 2]] & seen & (radii >= near[:, None] - step)
-    hit = bone.any(1)
-    first = radii[np.arange(len(unit)), bone.argmax(1)]
-    bone &= radii >= first[:, None] - THICKEST
+    bone = mask[index[..., 0], index[..., 1], index[..., 2]] & seen
+    table = bone & (radii >= near[:, None])
+    hit = table.any(1)
+    first = radii[np.arange(len(unit)), table.argmax(1)]
+    bone &= (radii <= first[:, None]) & (radii >= first[:, None] - THICKEST)
     last = radii[np.arange(len(unit)), count - 1 - bone[:, ::-1].argmax(1)]
     outer, inner = np.full(len(unit), np.nan), np.full(len(unit), np.nan)
     outer[hit] = _crossing(mask, start, along[hit], first[hit], +1.0)
     inner[hit] = _crossing(mask, start, along[hit], last[hit], -1.0)
-    expected_or_deeper = radii <= (near + far)[:, None] / 2
+    expected_or_deeper = (radii <= (near + far)[:, None] / 2) & (radii >= near[:, None])
     in_view = (seen | ~expected_or_deeper).all(1)  # air above the vertex may be cut off, bone may not
     return Rays(outer, inner, in_view)
 
@@ -88,7 +89,9 @@ def _crossing(mask: NDArray, start: NDArray, along: NDArray, radius: NDArray, ou
     """Where the trilinear mask falls through one half within a millimetre of ``radius`` [M]."""
     offsets = np.arange(-1.0, 1.01, 0.25)
     points = start + along[:, None, :] * (radius[:, None] + outward * offsets)[..., None]  # [M, 9, 3]
-    value = map_coordinates(mask, np.moveaxis(points, -1, 0), output=np.float32, order=1, mode="constant", prefilter=False)
+    value = map_coordinates(
+        mask, np.moveaxis(points, -1, 0), output=np.float32, order=1, mode="constant", prefilter=False
+    )
     below = value < 0.5
     after = np.maximum(below.argmax(1), 1)
     rows = np.arange(len(radius))

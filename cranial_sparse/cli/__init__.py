@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from types import FrameType
 
 from cranial_sparse import __version__
-from cranial_sparse.cli import complete, evaluate
+from cranial_sparse.cli import complete, evaluate, prepare
 from cranial_sparse.errors import InputError
 
-COMMANDS = (complete, evaluate)
+COMMANDS = (complete, evaluate, prepare)
 
 EXAMPLES = """\
 examples:
   cranial-sparse complete skull.nrrd --out results
   cranial-sparse evaluate results --truth SkullFix/training_set
+  cranial-sparse prepare SkullFix/training_set --out prepared
 
 Each subcommand has its own help: cranial-sparse complete --help
 Research use only; not a medical device.

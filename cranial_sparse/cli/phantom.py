@@ -6,7 +6,7 @@ from pathlib import Path
 EXAMPLES = """\
 examples:
   cranial-sparse phantom --out phantoms
-  cranial-sparse phantom --seed 1 2 3 --defect clinical --out phantoms --picture phantoms.png
+  cranial-sparse phantom --seed 1 2 3 --defect craniotomy --out phantoms --picture phantoms.png
 
 Each seed becomes a file in the folders of the SkullFix layout:
   complete_skull/phantom_001.nrrd    512 x 512 x 512 voxels of 0.45 mm

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cranial_sparse.geometry import IDENTITY, Geometry
+from cranial_sparse.geometry import IDENTITY, Geometry, Volume
 
 SPACING = 0.45  # mm, of the finest lattice
 SIZE = 512
 LOWEST = -145.0  # mm: the lattice reaches from the skull base to 85 mm above the origin, 10 mm above the mean vertex
+VAULT_FLOOR = -60.0  # mm: the vault's rays go 118° down from the vertex, to -56 mm on the largest heads
+GROWTH = 64  # voxels by which the lattice grows, so that every level still fills whole bricks
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,4 +52,25 @@ def canonical_lattice(level: int = 0, extent: int = SIZE) -> Geometry:
     half = extent * SPACING / 2
     corner = np.array([-half, -half, LOWEST - (extent - SIZE) * SPACING / 2])
     origin = corner + step / 2
-    return Geometry((extent >> level,) * 3, (step,) * 3, (float(origin[0]), float(origin[1]), float(origin[2])), IDENTITY)
+    return Geometry(
+        (extent >> level,) * 3, (step,) * 3, (float(origin[0]), float(origin[1]), float(origin[2])), IDENTITY
+    )
+
+
+def lattice_for(skull: Volume, pose: Pose) -> tuple[Geometry, float]:
+    """The lattice for a skull (bool [X, Y, Z]), and how many ml of its bone lie outside.
+
+    512³ voxels, or where the vault needs it the next larger multiple of 64, at the same spacing and about the same
+    middle. All bone above the plane z = VAULT_FLOOR is inside, headbands and tubes in the mask included, so that what
+    is left out (face, neck) lies below it.
+    """
+    lattice = canonical_lattice()
+    matrix, offset = pose.index_map(lattice, skull.geometry)
+    index = (np.argwhere(skull.array) - offset) @ np.linalg.inv(matrix).T  # [N, 3]
+    reach = np.abs(index - (SIZE - 1) / 2)
+    vault = index[:, 2] >= lattice.to_index(np.array([0.0, 0.0, VAULT_FLOOR]))[2]
+    margin = 1 + float(np.linalg.norm(skull.geometry.spacing)) / 2 / SPACING  # a voxel is more than its centre
+    needed = 2 * (reach[vault].max(initial=0.0) + margin)
+    extent = max(SIZE, GROWTH * int(np.ceil(needed / GROWTH)))
+    outside = np.count_nonzero((reach > extent / 2).any(axis=1))
+    return canonical_lattice(0, extent), outside * skull.geometry.voxel_volume / 1000

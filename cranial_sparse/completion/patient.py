@@ -2,7 +2,14 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import affine_transform, binary_dilation, binary_erosion, find_objects, generate_binary_structure, label
+from scipy.ndimage import (
+    affine_transform,
+    binary_dilation,
+    binary_erosion,
+    find_objects,
+    generate_binary_structure,
+    label,
+)
 
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.geometry import Geometry, Volume

@@ -14,7 +14,7 @@ SYSTEMS = ("cascade", "radial")
 NOTHING_MISSING = "no defect found: the vault is whole where the scan shows it, so the implant is empty"
 
 
-def complete(skull: Volume, system: str = "cascade") -> Completion:
+def complete(skull: Volume, system: str = "radial") -> Completion:
     """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``.
 
     "cascade" refines the radial proposal to 0.45 mm; "radial" is the proposal alone. Raises InputError where the

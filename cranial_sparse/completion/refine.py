@@ -60,7 +60,9 @@ def load_network(path: str | Path) -> Cascade:
             config = json.loads((stored.metadata() or {})["network"])
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: expected weights made by experiments.export, but {error}; export them again") from error
+        raise InputError(
+            f"{path}: expected weights made by experiments.export, but {error}; export them again"
+        ) from error
     config["widths"] = tuple(tuple(widths) for widths in config["widths"])
     network = Cascade(CascadeConfig(**config))
     network.load_state_dict(weights)
@@ -71,5 +73,3 @@ def load_network(path: str | Path) -> Cascade:
 def shipped_network() -> Cascade:
     """The weights that ship with the package; CC BY-NC-SA 4.0, see the model card."""
     return load_network(str(files("cranial_sparse.assets").joinpath(WEIGHTS)))
-
-

@@ -37,7 +37,9 @@ class SkullSamples(Dataset[CascadeInputs]):
         self.folder = data_folder(config)
         maps = Path(config.maps)
         if not maps.is_file():
-            raise InputError(f"data.maps: {maps} not found; make it with python -m experiments.build_radial --maps {maps}")
+            raise InputError(
+                f"data.maps: {maps} not found; make it with python -m experiments.build_radial --maps {maps}"
+            )
         self.models = FoldModels(maps)
         held_out = self.models.members(config.fold) if config.fold is not None else []
         self.cases = [case for case in self.models.cases if (case in held_out) == (validation and bool(held_out))]
@@ -55,7 +57,10 @@ class SkullSamples(Dataset[CascadeInputs]):
     def drawn(self, key: int) -> CascadeInputs:
         """The sample of ``key``, from the pool if it is there, else drawn now (and kept)."""
         stream = 1 if self.validation else 0
-        path = Path(self.config.pool or ".") / f"{'validation' if stream else 'train'}-{self.seed}-{self.config.fold}-{key:05d}.npz"
+        path = (
+            Path(self.config.pool or ".")
+            / f"{'validation' if stream else 'train'}-{self.seed}-{self.config.fold}-{key:05d}.npz"
+        )
         if self.config.pool and path.is_file():
             return load_sample(path)
         rng = np.random.default_rng((self.seed, stream, key))
@@ -104,5 +109,7 @@ def data_folder(config: DataConfig) -> Path:
     given = config.folder or os.environ.get("CRANIAL_SPARSE_DATA", "")
     folder = Path(given) / "skullfix"
     if not given or not (folder / "cases.csv").is_file():
-        raise InputError(f"data.folder: expected a folder with skullfix/cases.csv, got '{given}'; set CRANIAL_SPARSE_DATA")
+        raise InputError(
+            f"data.folder: expected a folder with skullfix/cases.csv, got '{given}'; set CRANIAL_SPARSE_DATA"
+        )
     return folder

@@ -27,9 +27,9 @@ SLAB = 16  # coarse planes worked on at a time
 class Variation:
     """How far phantoms stray from the mean skull: standard deviations, and the lengths over which they vary, mm."""
 
-    bend: float = 3.0  # mm, symmetric part of the displacement
+    bend: float = 2.6  # mm, symmetric part of the displacement
     skew: float = 1.0  # mm, displacement without symmetry
-    bend_length: float = 50.0
+    bend_length: float = 55.0
     scale: float = 0.03  # of each axis; never more than 5 %
     thickness: float = 0.3  # mm added on each side of the bone, the same everywhere; never more than 0.6
     wave: float = 0.25  # mm added on each side, varying
@@ -88,8 +88,9 @@ def upsample_sign(distance: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 def keep_largest(bone: NDArray[np.bool_]) -> None:
     """Clear all but the largest piece (voxels joined by faces), in place."""
-    pieces, count = label(bone)
-    if count > 1:
+    pieces = np.empty(bone.shape, np.int32)
+    label(bone, output=pieces)
+    if pieces.max() > 1:
         sizes = np.bincount(pieces.ravel())
         sizes[0] = 0
         np.equal(pieces, sizes.argmax(), out=bone)
@@ -116,11 +117,11 @@ def _deform(atlas: Atlas, lattice: Geometry, variation: Variation, rng: Generato
     thickness += np.clip(rng.normal(0, variation.thickness), -0.6, 0.6)
     grain = random_field(rng, lattice.shape, variation.grain_length / lattice.spacing[0]) * variation.grain
 
-    # Knots are centred on the lattice, so that mirrored knots are mirrored places.
-    middle = lattice.to_physical((np.array(lattice.shape) - 1) / 2)
+    # Knots are centred on x = 0 (the lattice is not, by half a fine voxel), so that mirrored knots are mirrored places.
+    middle = lattice.to_physical((np.array(lattice.shape) - 1) / 2) * (0, 1, 1)
     corner = middle - (np.array(knots) - 1) / 2 * KNOT
     fixed = _interpolate(displacement, (VERTEX - corner)[:, None] / KNOT)
-    coefficients = spline_filter(atlas.distance, order=3, output=np.float32)
+    coefficients = spline_filter(atlas.distance, order=3, output=np.float32)  # pyright: ignore[reportArgumentType]: stubs know float64 only
     axes = [lattice.origin[a] + lattice.spacing[a] * np.arange(lattice.shape[a]) for a in range(3)]
     distance = np.empty(lattice.shape, np.float32)
     for start in range(0, lattice.shape[0], SLAB):
@@ -138,7 +139,10 @@ def _deform(atlas: Atlas, lattice: Geometry, variation: Variation, rng: Generato
 
 def _interpolate(fields: NDArray, index: NDArray) -> NDArray[np.float32]:
     """Linear interpolation of [C, X, Y, Z] at indices [3, N]: [C, N]."""
-    return np.stack([map_coordinates(f, index, np.float32, order=1, mode="nearest") for f in fields])
+    out = np.empty((len(fields), index.shape[1]), np.float32)
+    for field, row in zip(fields, out, strict=True):
+        map_coordinates(field, index, row, order=1, mode="nearest")
+    return out
 
 
 def _occupied(distance: NDArray) -> tuple[slice, slice, slice]:

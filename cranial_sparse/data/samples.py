@@ -71,7 +71,9 @@ def moved(geometry: Geometry, rng: np.random.Generator) -> Geometry:
 def flipped(inputs: CascadeInputs) -> CascadeInputs:
     """The mirror image of a sample: every array is a function of place, so all of them flip."""
     assert inputs.complete is not None
-    return CascadeInputs(*(one.flip(0).contiguous() for one in (inputs.skull, inputs.mirrored, inputs.field, inputs.complete)))
+    return CascadeInputs(
+        *(one.flip(0).contiguous() for one in (inputs.skull, inputs.mirrored, inputs.field, inputs.complete))
+    )
 
 
 def save_sample(inputs: CascadeInputs, path: Path) -> None:

@@ -1,6 +1,6 @@
 """Our network: a proposal's field refined from 1.8 mm to 0.45 mm, growing bone by learned occupancy.
 
-At every level each voxel's logit is the proposal's, plus a residual; eight child logits decide which voxels exist on
+At every level each voxel's logit is the proposal's (or that of the bone already there), plus a residual; eight child logits decide which voxels exist on
 the next level, where the parent's features and residual continue. An untrained cascade therefore returns the
 proposal, and training can only be asked to improve on it.
 """
@@ -9,14 +9,27 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool3d, interpolate
+from torch.nn.functional import avg_pool3d, grid_sample, pad
 
-from cranial_sparse.bricks import BrickGrid, coordinates, crop, dilate, from_dense, intersection, lookup, parents, union, upsample
+from cranial_sparse.bricks import (
+    BrickGrid,
+    coarsen,
+    coordinates,
+    crop,
+    dilate,
+    from_dense,
+    intersection,
+    lookup,
+    parents,
+    union,
+    upsample,
+)
 from cranial_sparse.networks.blocks import SparseUNet
 from cranial_sparse.sparse_conv.layers import UpConv3d
 
 SPACINGS = (1.8, 0.9, 0.45)  # mm
 FIELD_LIMIT = 8.0  # logits beyond this carry no more information
+DOUBT = 2.5  # voxels of 1.8 mm: how far the proposal may be wrong
 RIM = 6.0  # voxels of 1.8 mm: how far around the proposal bone is looked at
 
 
@@ -31,7 +44,7 @@ class CascadeConfig:
 
 @dataclass(frozen=True, eq=False)
 class CascadeInputs:
-    """One case on a box of the canonical lattice; X, Y, Z multiples of 32.
+    """One case on a box of the canonical lattice; X, Y, Z multiples of 16.
 
     ``skull`` and ``mirrored`` (reflected in the mid-sagittal plane) are uint8 [X, Y, Z] at 0.45 mm, ``field`` is the
     proposal's logits float32 [X/2, Y/2, Z/2] at 0.9 mm, ``complete`` the truth, uint8 [X, Y, Z], where known.
@@ -89,19 +102,21 @@ class Cascade(nn.Module):
             for k, widths in enumerate(self.config.widths)
         )
 
-    def forward(self, inputs: CascadeInputs, finest_box: tuple[Tensor, Tensor] | None = None) -> tuple[LevelOutput, ...]:
+    def forward(
+        self, inputs: CascadeInputs, finest_box: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[LevelOutput, ...]:
         """``finest_box`` (low, high; voxels of 0.9 mm) restricts the last level while training, which is most of the cost."""
-        pyramid = input_pyramid(inputs)
-        field, bone = pyramid[0]
-        grid = seed_grid(field, bone[0], self.config.seed_logit)
+        field = inputs.field.clamp(-FIELD_LIMIT, FIELD_LIMIT)
+        bone = torch.stack([inputs.skull, inputs.mirrored])  # uint8 [2, X, Y, Z]: never pooled as a whole
+        grid = seed_grid(field, inputs.skull, self.config.seed_logit)
         outputs: list[LevelOutput] = []
         above: tuple[Tensor, BrickGrid] | None = None
         inherited: Tensor | None = None
         for k, level in enumerate(self.levels):
-            field, bone = pyramid[k]
             voxels = coordinates(grid)
-            base = gather(field[None], voxels)[:, 0]
-            columns = [base[:, None] / 4, gather(bone, voxels)]
+            shares = share_at(bone, voxels, SPACINGS[k])
+            base = with_bone(field_at(field, voxels, SPACINGS[k]), shares[:, 0])
+            columns = [base[:, None] / 4, shares]
             residual = torch.zeros_like(base)
             if above is not None and inherited is not None:
                 rows, slots = parents(grid, above[1])
@@ -114,7 +129,9 @@ class Cascade(nn.Module):
                 outputs.append(LevelOutput(grid, logits, None, SPACINGS[k]))
                 break
             inherited = residual[:, None] + child  # [N, 8] residuals the children start from
-            children = child_field(pyramid[k + 1][0], voxels) + inherited
+            finer = children_of(voxels)
+            known = share_at(bone[:1], finer, SPACINGS[k + 1])[:, 0]
+            children = with_bone(field_at(field, finer, SPACINGS[k + 1]), known).reshape(-1, 8) + inherited
             outputs.append(LevelOutput(grid, logits, children, SPACINGS[k]))
             source = grid
             if finest_box is not None and k + 2 == len(self.levels):
@@ -125,38 +142,58 @@ class Cascade(nn.Module):
         return tuple(outputs)
 
 
-def input_pyramid(inputs: CascadeInputs) -> list[tuple[Tensor, Tensor]]:
-    """Clipped field logits [x, y, z] and skull and mirrored occupancy [2, x, y, z] per level, coarse to fine."""
-    field = inputs.field[None, None].clamp(-FIELD_LIMIT, FIELD_LIMIT)
-    fields = [avg_pool3d(field, 2), field, interpolate(field, scale_factor=2, mode="trilinear", align_corners=False)]
-    finest = torch.stack([inputs.skull, inputs.mirrored])  # uint8: the only full-resolution copy
-    middle = torch.stack([avg_pool3d(one[None].float(), 2)[0] for one in finest])
-    bones = [avg_pool3d(middle, 2), middle, finest]
-    return [(field[0, 0], bone) for field, bone in zip(fields, bones, strict=True)]
-
-
 def seed_grid(field: Tensor, skull: Tensor, seed_logit: float) -> BrickGrid:
-    """The coarsest grid: voxels the proposal [x, y, z] does not rule out, and the ``skull``'s bone around them."""
-    near = dilate(from_dense(field > 0), RIM)
-    return union(from_dense(field > seed_logit), intersection(near, from_dense(skull > 0)))
+    """The coarsest grid: voxels that the proposal [X/2, Y/2, Z/2] does not rule out, and the ``skull``'s bone around them."""
+    coarse = avg_pool3d(field[None], 2)[0]
+    proposed = from_dense(coarse > 0)
+    possible = union(from_dense(coarse > seed_logit), dilate(proposed, DOUBT))
+    bone = intersection(dilate(proposed, RIM), coarsen(coarsen(from_dense(skull > 0))))
+    return crop(union(possible, bone), (0, 0, 0), coarse.shape)
 
 
-def gather(volume: Tensor, voxels: Tensor) -> Tensor:
-    """Rows [N, C] of ``volume`` [C, X, Y, Z] at ``voxels`` [N, 4] (batch ignored); zeros outside."""
-    x, y, z = voxels[:, 1:].long().unbind(1)
-    shape = volume.shape[1:]
-    inside = (x >= 0) & (y >= 0) & (z >= 0) & (x < shape[0]) & (y < shape[1]) & (z < shape[2])
-    flat = ((x * shape[1] + y) * shape[2] + z).where(inside, 0)
-    return (volume.flatten(1)[:, flat] * inside).T.to(torch.float32).contiguous()
+def with_bone(logits: Tensor, share: Tensor) -> Tensor:
+    """The complete skull's logits [N] from the proposal's and the ``share`` [N] that is bone already, which stays bone."""
+    return torch.maximum(logits, (2 * share - 1) * FIELD_LIMIT)
 
 
-def child_field(finer: Tensor, voxels: Tensor) -> Tensor:
-    """The proposal's logits [N, 8], from the next level's ``finer`` [x, y, z], at the children of ``voxels`` [N, 4], child 4·dx + 2·dy + dz."""
-    columns = []
-    for child in range(8):
-        step = torch.tensor([0, child >> 2, child >> 1 & 1, child & 1], dtype=voxels.dtype, device=voxels.device)
-        columns.append(gather(finer[None], voxels * 2 + step)[:, 0])
-    return torch.stack(columns, 1)
+def share_at(volumes: Tensor, voxels: Tensor, spacing: float) -> Tensor:
+    """The share [N, C] of ``volumes`` (uint8 [C, X, Y, Z] at 0.45 mm) that is set in each voxel [N, 4] of ``spacing`` mm.
+
+    Zero outside. Only the voxels asked for are read: a box holds a hundred times as many.
+    """
+    factor = round(spacing / SPACINGS[-1])
+    _, ny, nz = volumes.shape[1:]
+    x, y, z = torch.cartesian_prod(*[torch.arange(factor, device=voxels.device)] * 3).reshape(-1, 3).unbind(1)
+    within = (x * ny + y) * nz + z  # [factor³]
+    corner = voxels[:, 1:].long() * factor
+    # a voxel lies in the box as a whole or not at all
+    inside = ((corner >= 0) & (corner < torch.tensor(volumes.shape[1:], device=voxels.device))).all(1)
+    start = ((corner[:, 0] * ny + corner[:, 1]) * nz + corner[:, 2]).where(inside, 0)
+    places = (start[:, None] + within).flatten()
+    found = [
+        volume.flatten().index_select(0, places).view(len(voxels), factor**3).sum(1, dtype=torch.float32)
+        for volume in volumes
+    ]
+    return torch.stack(found, 1) * (inside / factor**3)[:, None]
+
+
+def field_at(field: Tensor, voxels: Tensor, spacing: float) -> Tensor:
+    """The proposal's logits [N] (``field`` is [X/2, Y/2, Z/2] at 0.9 mm) at the centres of voxels [N, 4] of ``spacing`` mm.
+
+    Trilinear; beyond the box the nearest value.
+    """
+    place = (voxels[:, 1:].to(field.dtype) + 0.5) * (spacing / 0.9)  # in voxels of the field, from its corner
+    size = torch.tensor(field.shape, dtype=field.dtype, device=field.device)
+    points = (2 * place / size - 1).flip(1)  # grid_sample wants the last axis first
+    sampled = grid_sample(field[None, None], points[None, None, None], padding_mode="border", align_corners=False)
+    return sampled.reshape(-1)
+
+
+def children_of(voxels: Tensor) -> Tensor:
+    """Voxels [8·N, 4] of the next finer level, child 4·dx + 2·dy + dz of each of ``voxels`` [N, 4] in order."""
+    step = torch.cartesian_prod(*[torch.arange(2, device=voxels.device)] * 3)  # [8, 3]
+    finer = voxels[:, None, 1:] * 2 + step.to(voxels.dtype)
+    return pad(finer.reshape(-1, 3), (1, 0))
 
 
 def _restrict(

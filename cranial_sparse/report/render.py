@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates, zoom
 
+from cranial_sparse.metrics.boxes import bounding_box
 from cranial_sparse.report.surfaces import block_mean
 
 View = Literal["front", "side", "top"]
@@ -34,12 +35,12 @@ def shaded(
     left; hollows darken with their depth below their surroundings.
     """
     field = _field(occupancy if implant is None else occupancy | implant, view, spacing)
-    field = gaussian_filter(field, 0.6)
+    field = gaussian_filter(field, 0.6).astype(np.float32, copy=False)
     depth = _first_crossing(field)
     hit = np.isfinite(depth)
     rows, columns = np.indices(depth.shape)
     surface = np.stack([columns, rows, np.where(hit, depth, 0)]).astype(np.float32)
-    normal = np.stack([map_coordinates(g, surface, order=1) for g in np.gradient(gaussian_filter(field, 0.7))])
+    normal = np.stack([map_coordinates(g, surface, order=1) for g in np.gradient(gaussian_filter(field, 1.1))])
     normal /= np.maximum(np.linalg.norm(normal, axis=0), 1e-6)
     # Occupancy rises into the bone and depth runs away from the eye, so the outward normal is minus the gradient.
     light = LIGHT / np.linalg.norm(LIGHT) * (-1, -1, 1)
@@ -47,7 +48,8 @@ def shaded(
     glow = (0.30 + 0.70 * lambert) * _ambient(depth, hit)
     colour = np.broadcast_to(BONE, (*depth.shape, 3))
     if implant is not None:
-        share = map_coordinates(_field(implant, view, spacing), surface + [[[0]], [[0]], [[0.5]]], order=1)
+        behind = np.stack([columns, rows, surface[2] + 0.5])
+        share = map_coordinates(_field(implant, view, spacing), behind, order=1)
         colour = np.where(share[..., None] > 0.3, IMPLANT, colour)
     picture = np.where(hit[..., None], colour * glow[..., None], GROUND)
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
@@ -56,16 +58,21 @@ def shaded(
 def _field(mask: NDArray[np.bool_], view: View, spacing: tuple[float, float, float]) -> NDArray[np.float32]:
     """Share of bone [columns, rows, depth] on a lattice of PIXEL mm, the eye at depth zero."""
     nx, ny, nz = (max(1, round(PIXEL / step)) for step in spacing)
-    field = block_mean(mask, (nx, ny, nz))
+    field = np.zeros([-(-size // n) for size, n in zip(mask.shape, (nx, ny, nz), strict=True)], np.float32)
+    box = bounding_box(mask)
+    if box is not None:  # most of a scan is air: only blocks with bone are counted
+        blocks = [slice(s.start // n, -(-s.stop // n)) for s, n in zip(box, (nx, ny, nz), strict=True)]
+        voxels = (slice(b.start * n, b.stop * n) for b, n in zip(blocks, (nx, ny, nz), strict=True))
+        field[tuple(blocks)] = block_mean(mask[tuple(voxels)], (nx, ny, nz))
     scale = [step * n / PIXEL for step, n in zip(spacing, (nx, ny, nz), strict=True)]
     if not np.allclose(scale, 1, atol=1e-3):
-        field = zoom(field, scale, order=1)
+        field = np.asarray(zoom(field, scale, order=1))
     axes = VIEWS[view]
     return field.transpose([axis for axis, _ in axes])[tuple(slice(None, None, sign) for _, sign in axes)]
 
 
 def _first_crossing(field: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Depth [rows, columns] at which each line of sight first meets one half, between voxels; inf where it never does."""
+    """Depth [rows, columns], between voxels, where each line of sight first meets one half; inf where it never does."""
     solid = field >= 0.5
     first = solid.argmax(axis=2)
     column, row = np.indices(first.shape)

@@ -85,7 +85,9 @@ def _backend(features: Tensor, backend: Backend | None) -> Backend:
 
 def _check_rows(features: Tensor, grid: BrickGrid) -> None:
     if features.shape[0] != grid.num_voxels:
-        raise ValueError(f"features: expected a row for each of the grid's {grid.num_voxels} voxels, got {features.shape[0]}")
+        raise ValueError(
+            f"features: expected a row for each of the grid's {grid.num_voxels} voxels, got {features.shape[0]}"
+        )
 
 
 def _add(features: Tensor, bias: Tensor | None) -> Tensor:

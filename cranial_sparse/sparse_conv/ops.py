@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.bricks.kernels import address, native
-from cranial_sparse.sparse_conv import reference
 
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
@@ -34,9 +33,7 @@ def _size_of(weight_steps: int) -> int:
 def _check(features: Tensor, weight: Tensor, transposed: bool) -> None:
     cin = weight.shape[2 if transposed else 1]
     if features.dim() != 2 or weight.dim() != 3 or features.shape[1] != cin:
-        raise ValueError(
-            f"features: expected [N, {cin}] for weight {tuple(weight.shape)}, got {tuple(features.shape)}"
-        )
+        raise ValueError(f"features: expected [N, {cin}] for weight {tuple(weight.shape)}, got {tuple(features.shape)}")
 
 
 def _out(features: Tensor, weight: Tensor, rows: int, transposed: bool) -> Tensor:

@@ -1,7 +1,5 @@
 """Backend in plain PyTorch, on any device and differentiable as it stands: the oracle of the tests."""
 
-from itertools import product
-
 import torch
 from torch import Tensor
 
@@ -16,7 +14,8 @@ def _pick(features: Tensor, rows: Tensor) -> Tensor:
 def kernel_offsets(size: int) -> list[tuple[int, int, int]]:
     """Offsets of a k³ kernel in the order of its weights: x slowest, z fastest."""
     reach = size // 2
-    return list(product(range(-reach, reach + 1), repeat=3))
+    axis = range(-reach, reach + 1)
+    return [(x, y, z) for x in axis for y in axis for z in axis]
 
 
 def _neighbours(grid: BrickGrid, steps: int) -> list[Tensor]:

@@ -5,7 +5,6 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.networks.cascade import CascadeInputs
-from cranial_sparse.training.losses import share
 
 
 def random_box(inputs: CascadeInputs, side: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -13,13 +12,12 @@ def random_box(inputs: CascadeInputs, side: int, seed: int) -> tuple[Tensor, Ten
 
     Around one of the defective skull where nothing is missing. Raises ValueError where there is no bone at all.
     """
-    skull = share(inputs.skull, 2)
-    missing = torch.zeros_like(skull) if inputs.complete is None else share(inputs.complete, 2) - skull
-    candidates = torch.nonzero(missing > 0.5)  # [M, 3]
+    missing = inputs.skull if inputs.complete is None else inputs.complete > inputs.skull
+    candidates = torch.nonzero(missing)  # [M, 3]
     if len(candidates) == 0:
-        candidates = torch.nonzero(skull > 0.5)
+        candidates = torch.nonzero(inputs.skull)
     if len(candidates) == 0:
         raise ValueError("the case has no bone")
-    centre = candidates[int(np.random.default_rng(seed).integers(len(candidates)))].cpu()
+    centre = candidates[int(np.random.default_rng(seed).integers(len(candidates)))].cpu() // 2
     low = centre - side // 2
     return low, low + side

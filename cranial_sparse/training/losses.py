@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from cranial_sparse.bricks import coordinates
 from cranial_sparse.config import LossConfig
-from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput
+from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput, children_of, share_at
 
 FINEST = 0.45  # mm, the spacing of the volumes in CascadeInputs
 
@@ -27,19 +27,19 @@ def cascade_loss(outputs: Sequence[LevelOutput], inputs: CascadeInputs, config: 
         raise ValueError("the case has no complete skull to learn from")
     if len(config.levels) != len(outputs):
         raise ValueError(f"loss.levels: expected {len(outputs)} weights, one per level, got {len(config.levels)}")
+    volumes = torch.stack([inputs.complete, inputs.skull])  # uint8 [2, X, Y, Z]
     total = outputs[0].logits.new_zeros(())
     terms: dict[str, Tensor] = {}
     for output, level_weight in zip(outputs, config.levels, strict=True):
-        factor = pooling_factor(output.spacing)
         voxels = coordinates(output.grid)
-        target, known = (at_voxels(share(v, factor), voxels) for v in (inputs.complete, inputs.skull))  # [N]
+        target, known = share_at(volumes, voxels, output.spacing).unbind(1)  # [N]
         weight = 1 - (1 - config.known) * known
         parts = {
             "bce": weighted_bce(output.logits, target, weight),
             "dice": missing_dice_loss(output.logits, target, known),
         }
         if output.children is not None:
-            fine, fine_known = (at_children(share(v, factor // 2), voxels) for v in (inputs.complete, inputs.skull))
+            fine, fine_known = share_at(volumes, children_of(voxels), output.spacing / 2).T.reshape(2, -1, 8)
             parts["children"] = weighted_bce(output.children, fine, 1 - (1 - config.known) * fine_known)
         for name, value in parts.items():
             total = total + level_weight * getattr(config, name) * value

@@ -56,6 +56,8 @@ def train(config: Config, network: nn.Module, data: L.LightningDataModule) -> Ch
     training = config.training
     folder = run_folder(config)
     resume = None if config.fast_dev_run else checkpoint_to_resume(config, folder)
+    data.prepare_data()
+    data.setup("fit")
     timer = Timer(timedelta(minutes=training.max_minutes), interval="epoch") if training.max_minutes else None
     checkpoints = Checkpoints(folder, training.checkpoint_every, training.max_steps, timer)
     loggers: list[Logger] = []
@@ -85,8 +87,6 @@ def train(config: Config, network: nn.Module, data: L.LightningDataModule) -> Ch
         default_root_dir=folder,
         fast_dev_run=config.fast_dev_run,
     )
-    data.prepare_data()
-    data.setup("fit")
     failed = True
     try:
         trainer.fit(

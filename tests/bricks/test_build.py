@@ -17,9 +17,7 @@ from cranial_sparse.bricks import (
 
 _axis = st.integers(-(1 << 15), (1 << 15) - 1)
 _near = st.integers(-20, 20)
-voxel_lists = st.lists(
-    st.tuples(st.integers(0, 2), *[st.one_of(_near, _axis)] * 3), max_size=40
-)
+voxel_lists = st.lists(st.tuples(st.integers(0, 2), *[st.one_of(_near, _axis)] * 3), max_size=40)
 
 
 def tensor_of(voxels: list) -> torch.Tensor:

@@ -3,8 +3,17 @@ import pytest
 import torch
 from scipy import ndimage
 
-from cranial_sparse.bricks import components, coordinates, empty, from_coordinates, from_dense, largest_component
-from cranial_sparse.bricks import reference, to_dense, unbatch
+from cranial_sparse.bricks import (
+    components,
+    coordinates,
+    empty,
+    from_coordinates,
+    from_dense,
+    largest_component,
+    reference,
+    to_dense,
+    unbatch,
+)
 from cranial_sparse.bricks.ops import component_roots
 
 

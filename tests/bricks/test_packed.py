@@ -31,7 +31,7 @@ def test_every_damaged_byte_is_noticed(data):
 
 @pytest.mark.parametrize("length", [0, 3, 40, 48, 100, -1])
 def test_truncation_is_noticed(data, length):
-    with pytest.raises(InputError, match="a.bricks"):
+    with pytest.raises(InputError, match=r"a\.bricks"):
         unpack(data[:length], "a.bricks")
 
 

@@ -58,9 +58,7 @@ def test_prune(grid):
     assert torch.equal(coordinates(kept), coordinates(grid)[keep])  # features[keep] are its features
 
 
-@given(
-    _voxels, *[st.tuples(*[st.integers(-14, 14)] * 3)] * 2
-)
+@given(_voxels, *[st.tuples(*[st.integers(-14, 14)] * 3)] * 2)
 @settings(max_examples=60, deadline=None)
 def test_crop(voxels, low, high):
     cropped = crop(grid_of(voxels), low, high)

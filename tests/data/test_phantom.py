@@ -7,14 +7,18 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.ndimage import label
+from scipy.ndimage import binary_dilation, label
 
 from cranial_sparse.completion.frame import canonical_lattice
 from cranial_sparse.data.phantom import Variation, keep_largest, phantom, random_field, upsample_sign
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 
-DIGEST = "import hashlib; from cranial_sparse.data.phantom import phantom; print(hashlib.sha256(phantom(7).array).hexdigest())"
+DIGEST = """
+import hashlib
+from cranial_sparse.data.phantom import phantom
+print(hashlib.sha256(phantom(7).array).hexdigest())
+"""
 
 
 @cache
@@ -23,21 +27,21 @@ def example(seed: int) -> Volume:
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_a_phantom_is_a_skull_in_one_piece_clear_of_the_border(seed: int) -> None:
+def test_a_phantom_is_a_skull_clear_of_the_border(seed: int) -> None:
     volume = example(seed)
     assert volume.array.dtype == bool
     assert volume.geometry == canonical_lattice()
     assert 300 < volume.array.sum() * volume.geometry.voxel_volume / 1000 < 900  # ml
-    assert label(volume.array[::2, ::2, ::2], np.ones((3, 3, 3)))[1] <= 3  # thin bone may break at half resolution
     for axis in range(3):
         for end in (0, -1):
             assert not np.take(volume.array, end, axis).any()
 
 
-def test_a_phantom_is_one_component() -> None:
-    bone = example(0).array
-    box = tuple(slice(hit[0], hit[-1] + 1) for hit in (np.flatnonzero(bone.any((1, 2))), np.flatnonzero(bone.any((0, 2))), np.flatnonzero(bone.any((0, 1)))))
-    assert label(bone[box])[1] == 1
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_phantom_is_one_component(seed: int) -> None:
+    bone = example(seed).array
+    hits = (np.flatnonzero(bone.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    assert label(bone[tuple(slice(hit[0], hit[-1] + 1) for hit in hits)])[1] == 1
 
 
 def test_seeds_differ_by_millimetres() -> None:
@@ -49,7 +53,9 @@ def test_the_same_bits_for_any_number_of_threads() -> None:
     digests = set()
     for threads in ("1", "2"):
         environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-        run = subprocess.run([sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", DIGEST], env=environment, capture_output=True, text=True, check=True
+        )
         digests.add(run.stdout)
     assert len(digests) == 1
 
@@ -57,7 +63,9 @@ def test_the_same_bits_for_any_number_of_threads() -> None:
 def test_without_variation_left_mirrors_right() -> None:
     still = Variation(bend=0, skew=0, scale=0, thickness=0, wave=0, grain=0)
     bone = phantom(0, variation=still).array
-    assert (bone == bone[::-1]).mean() > 0.9999
+    # The coarse lattice lies half a fine voxel off the middle, so sides may differ by a voxel at the surface.
+    assert not (bone & ~binary_dilation(bone[::-1], np.ones((3, 3, 3)))).any()
+    assert abs(int(bone[:256].sum()) - int(bone[256:].sum())) < 1e-3 * bone.sum()
 
 
 def test_raising_the_floor_takes_bone_off_below_only() -> None:
@@ -87,9 +95,10 @@ def test_upsampling_follows_a_plane_between_voxels() -> None:
     coarse = (slope[0] * x + slope[1] * y + slope[2] * z - 4).astype(np.float32)
     fine = (np.indices((18, 21, 24)) - 1) / 3
     expected = np.tensordot(slope, fine, 1) - 4
-    inner = (slice(6, -6),) * 3  # cubic convolution is exact on planes away from the border
-    clear = np.abs(expected) > 1e-4
-    np.testing.assert_array_equal((upsample_sign(coarse) == (expected < 0))[inner], (np.ones_like(clear))[inner] | clear[inner])
+    inner = np.zeros(expected.shape, bool)
+    inner[6:-6, 6:-6, 6:-6] = True  # cubic convolution is exact on planes away from the border
+    inner &= np.abs(expected) > 1e-4  # the sign of zero is anyone's guess
+    np.testing.assert_array_equal(upsample_sign(coarse)[inner], (expected < 0)[inner])
 
 
 def test_keeping_the_largest_piece() -> None:

@@ -16,7 +16,7 @@ def test_the_middle_is_missing_bone_and_the_seed_decides_which() -> None:
         low, high = random_box(case, 6, seed)
         assert (high - low).tolist() == [6, 6, 6]
         x, y, z = (low + 3).tolist()
-        assert missing[x, y, z] > 0.5
+        assert missing[x, y, z] > 0
         lows.append(tuple(low.tolist()))
     assert len(set(lows)) > 5
     assert tuple(random_box(case, 6, 0)[0].tolist()) == lows[0]
@@ -26,7 +26,7 @@ def test_a_whole_skull_is_cropped_around_bone() -> None:
     case = box_case(0, 0)
     low, _ = random_box(CascadeInputs(case.skull, case.mirrored, case.field, case.skull), 4, 1)
     x, y, z = (low + 2).tolist()
-    assert share(case.skull, 2)[x, y, z] > 0.5
+    assert share(case.skull, 2)[x, y, z] > 0
 
 
 def test_air_cannot_be_cropped() -> None:

@@ -5,7 +5,6 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from cranial_sparse.data.defects.defect import Defect
 from cranial_sparse.data.defects.sampling import crosses_midline, sample_defect
@@ -29,8 +28,8 @@ class Cut:
 def cut_volume(skull: Volume, kind: str, seed: int) -> Cut:
     """Cut a defect of ``kind`` into the complete ``skull``, a bool volume; the same seed gives the same cut.
 
-    The implant is one piece: crumbs that the border leaves apart from it stay with the skull. Raises InputError
-    for an unknown kind or a skull that none fits.
+    The implant is the skull's bone inside the defect, to the voxel: one piece but for what is loose or cracked in the
+    scan itself. Raises InputError for an unknown kind or a skull that none fits.
     """
     bone = np.flatnonzero(skull.array)
     if not len(bone):
@@ -40,7 +39,7 @@ def cut_volume(skull: Volume, kind: str, seed: int) -> Cut:
     points = skull.geometry.to_physical(np.stack(np.unravel_index(chosen, skull.array.shape), axis=1))
     point_ml = skull.geometry.voxel_volume / 1000 * len(bone) / len(chosen)
     defect = sample_defect(points, point_ml, kind, rng)
-    implant = _largest_component(evaluate(defect, skull))
+    implant = evaluate(defect, skull)
     return Cut(
         defect,
         Volume(skull.array.astype(bool) & ~implant, skull.geometry),
@@ -68,14 +67,3 @@ def _box(defect: Defect, geometry: Geometry) -> tuple[slice, ...]:
     start = np.clip(np.floor(middle - reach).astype(int), 0, geometry.shape)
     stop = np.clip(np.ceil(middle + reach).astype(int) + 1, 0, geometry.shape)
     return tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
-
-
-def _largest_component(mask: NDArray) -> NDArray[np.bool_]:
-    """The largest 6-connected part of ``mask``, searched in its bounding box."""
-    rows = [np.flatnonzero(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
-    box = tuple(slice(row[0], row[-1] + 1) for row in rows)
-    parts = np.zeros(mask[box].shape, np.int32)
-    label(mask[box], output=parts)
-    largest = np.zeros_like(mask)
-    largest[box] = parts == np.bincount(parts.ravel())[1:].argmax() + 1
-    return largest

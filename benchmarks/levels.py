@@ -1,0 +1,170 @@
+"""What every level of the cascade adds, on real skulls: ``python -m benchmarks.levels --out benchmarks/results``.
+
+For each validation case (the official defects, then the SkullBreak-like ones) the proposal and the field after each
+level are interpolated to the patient's own grid and scored there. Beside them stand the ceiling of each lattice (the
+true implant sampled onto it and interpolated back) and how many voxels were grown. Resumable: cases already in
+levels.json are kept.
+"""
+
+import argparse
+import json
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from statistics import mean, median
+
+import numpy as np
+import torch
+
+from benchmarks.cases import cut_row, read_rows
+from benchmarks.common import machine
+from cranial_sparse.bricks import coordinates
+from cranial_sparse.classical.radial import radial_completer
+from cranial_sparse.completion.completer import Field
+from cranial_sparse.completion.inputs import cascade_inputs, halved, to_lattice
+from cranial_sparse.completion.patient import missing_bone, patient_logits
+from cranial_sparse.completion.refine import dense_logits, level_lattice, shipped_network
+from cranial_sparse.data.packed_skullfix import read_packed
+from cranial_sparse.geometry import Volume
+from cranial_sparse.metrics import dsc, evaluate_case, failed_case
+from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput, share_at
+
+STAGES = ("proposal", "1.8 mm", "0.9 mm", "0.45 mm")
+
+
+def score_case(name: str, folder: Path) -> dict:
+    """Scores of one case, "CASE/kind", after every stage; a stage without prediction counts at its worst."""
+    case, kind = name.split("/")
+    complete, implant = read_packed(folder / f"{case}.skull.xz")
+    if kind == "official":
+        defective = Volume(complete.array & ~implant.array, complete.geometry)
+    else:
+        cut = cut_row(complete, next(row for row in read_rows() if (row.case, row.kind) == (case, kind)))
+        defective, implant = cut.defective, cut.implant
+    started = time.perf_counter()
+    proposal = radial_completer(defective)
+    row: dict = {"true_ml": float(implant.array.sum() * implant.geometry.voxel_volume / 1e3)}
+    row["propose_s"] = time.perf_counter() - started
+    if proposal is None:
+        return row | {stage: asdict(failed_case(implant)) for stage in STAGES}
+    fields = {"proposal": proposal}
+    network = shipped_network()
+    inputs = cascade_inputs(defective, proposal, complete)
+    started = time.perf_counter()
+    with torch.inference_mode():
+        outputs = network(inputs)
+    row["network_s"] = time.perf_counter() - started
+    for level, stage in enumerate(STAGES[1:], 1):
+        logits = dense_logits(inputs, outputs[:level], network.config.keep)
+        fields[stage] = Field(logits, level_lattice(proposal.geometry, level), proposal.pose)
+    for stage, field in fields.items():
+        found = missing_bone(*patient_logits(field, defective.geometry), defective)
+        row[stage] = asdict(evaluate_case(found, implant, defective))
+    row["levels"] = grown(inputs, outputs)
+    row["ceiling"] = ceilings(implant, proposal)
+    return row
+
+
+def grown(inputs: CascadeInputs, outputs: tuple[LevelOutput, ...]) -> dict[str, dict[str, float]]:
+    """Per level: voxels, the share of the missing bone that they cover, and of the candidates how many were kept."""
+    assert inputs.complete is not None
+    missing = ((inputs.complete > 0) & (inputs.skull == 0)).to(torch.uint8)
+    report = {}
+    for index, output in enumerate(outputs):
+        factor = round(output.spacing / 0.45)
+        covered = share_at(missing[None], coordinates(output.grid), output.spacing).sum() * factor**3
+        kept = outputs[index].grid.num_voxels / (8 * outputs[index - 1].grid.num_voxels) if index else 1.0
+        report[STAGES[index + 1]] = {
+            "voxels": output.grid.num_voxels,
+            "recall": float(covered / missing.sum().clamp(min=1)),
+            "kept": kept,
+        }
+    return report
+
+
+def ceilings(implant: Volume, proposal: Field) -> dict[str, float]:
+    """DSC of the true implant after a trip to each lattice (mean-pooled to a soft field) and back."""
+    truth = to_lattice(implant, proposal.pose, halved(proposal.geometry)).astype(np.float32)
+    result = {}
+    for level, stage in zip((3, 2, 1), reversed(STAGES[1:]), strict=True):
+        field = Field(torch.from_numpy(truth - 0.5), level_lattice(proposal.geometry, level), proposal.pose)
+        logits, box = patient_logits(field, implant.geometry)
+        back = np.zeros_like(implant.array)
+        back[box] = logits > 0
+        result[stage] = dsc(back, implant.array)
+        truth = truth.reshape(truth.shape[0] // 2, 2, truth.shape[1] // 2, 2, truth.shape[2] // 2, 2).mean((1, 3, 5))
+    return result
+
+
+def page(cases: dict[str, dict]) -> str:
+    """Markdown: the two sets, every stage, and the growth."""
+    lines = ["# What every level adds", "", f"`python -m benchmarks.levels`, {machine()['processor']}, two cores.", ""]
+    sets = {
+        "official": {name: row for name, row in cases.items() if name.endswith("/official")},
+        "SkullBreak-like": {name: row for name, row in cases.items() if not name.endswith("/official")},
+    }
+    for title, rows in sets.items():
+        if not rows:
+            continue
+        lines += [f"## {title}, {len(rows)} cases", "", "| stage | DSC | worst | bDSC | HD95, mm | ceiling, DSC |"]
+        lines.append("|---|---|---|---|---|---|")
+        for stage in STAGES:
+            of = lambda key: [row[stage][key] for row in rows.values()]  # noqa: B023, E731
+            top = [row["ceiling"][stage] for row in rows.values() if stage in row.get("ceiling", {})]
+            ceiling = f"{mean(top):.4f}" if top else "–"
+            lines.append(
+                f"| {stage} | {mean(of('dsc')):.4f} | {min(of('dsc')):.4f} | {mean(of('bdsc_10mm')):.4f} "
+                f"| {mean(of('hd95')):.2f} | {ceiling} |"
+            )
+        lines += [
+            "",
+            "| level | voxels, median | recall of the missing bone | kept of the candidates |",
+            "|---|---|---|---|",
+        ]
+        for stage in STAGES[1:]:
+            of = lambda key: [row["levels"][stage][key] for row in rows.values() if "levels" in row]  # noqa: B023, E731
+            lines.append(
+                f"| {stage} | {median(of('voxels')):,.0f} | {mean(of('recall')):.4f} | {mean(of('kept')):.1%} |"
+            )
+        lines.append("")
+    lines += ["## Every case", "", "| case | ml | " + " | ".join(f"DSC {stage}" for stage in STAGES) + " | HD95, mm |"]
+    lines.append("|---|---|" + "---|" * (len(STAGES) + 1))
+    for name, row in sorted(cases.items()):
+        figures = " | ".join(f"{row[stage]['dsc']:.3f}" for stage in STAGES)
+        lines.append(f"| {name} | {row['true_ml']:.0f} | {figures} | {row[STAGES[-1]]['hd95']:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
+    )
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--set", choices=("official", "skullbreak_like", "all"), default="all")
+    args = parser.parse_args()
+    if args.data is None:
+        parser.error("--data: no folder; set CRANIAL_SPARSE_DATA or give --data")
+    folder = args.data / "skullfix"
+    official = [f"{line[:3]}/official" for line in (folder / "cases.csv").read_text().splitlines() if ",val," in line]
+    irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
+    wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
+    target = args.out / "levels.json"
+    args.out.mkdir(parents=True, exist_ok=True)
+    cases: dict[str, dict] = json.loads(target.read_text())["cases"] if target.is_file() else {}
+    todo = [name for name in wanted if name not in cases]
+    with ProcessPoolExecutor(args.jobs) as pool:
+        for name, row in zip(todo, pool.map(partial(score_case, folder=folder), todo), strict=True):
+            cases[name] = row
+            print(f"{name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
+            target.write_text(json.dumps({"machine": machine(), "cases": cases}, indent=1))
+    (args.out / "levels.md").write_text(page(cases))
+    print(page(cases).split("## Every case")[0])
+
+
+if __name__ == "__main__":
+    main()

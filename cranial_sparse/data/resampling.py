@@ -1,0 +1,54 @@
+"""Masks from one lattice to another, visiting only the blocks where there can be bone."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform
+
+from cranial_sparse.bricks import from_dense
+
+BLOCK = 16  # voxels along a block: small enough to pass over air, large enough to be worth a call
+CELL = 8  # voxels along a brick of the source
+
+
+def resample(
+    mask: NDArray[np.bool_], matrix: NDArray, offset: NDArray, shape: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """``mask`` (bool [X, Y, Z]) read at ``matrix @ index + offset`` for every index of ``shape``.
+
+    Trilinear with nothing outside, thresholded at one half.
+    """
+    return resample_near(mask, mask, matrix, offset, np.zeros(shape, bool))
+
+
+def resample_near(
+    mask: NDArray[np.bool_], changed: NDArray[np.bool_], matrix: NDArray, offset: NDArray, out: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """As resample, in place and only where ``changed`` (of the mask's shape) can matter; ``out`` stands elsewhere."""
+    source = np.ascontiguousarray(mask).view(np.uint8)
+    for start in _blocks(changed, matrix, offset, out.shape):
+        end = np.minimum(start + BLOCK, out.shape)
+        size, at = tuple((end - start).tolist()), matrix @ start + offset
+        block = affine_transform(source, matrix, at, size, np.float32, order=1, mode="grid-constant", prefilter=False)
+        out[tuple(map(slice, start, end))] = block > 0.5
+    return out
+
+
+def _blocks(mask: NDArray[np.bool_], matrix: NDArray, offset: NDArray, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    """First indices [n, 3] of the blocks whose trilinear footprint, boxed along the source's axes, meets the mask."""
+    starts = np.indices([-(-size // BLOCK) for size in shape]).reshape(3, -1).T * BLOCK
+    first = starts @ matrix.T + offset
+    across = matrix * (BLOCK - 1)
+    low = np.floor((first + np.minimum(across, 0).sum(1) - 1) / CELL).astype(int)
+    high = np.floor((first + np.maximum(across, 0).sum(1) + 1) / CELL).astype(int) + 1
+    cells = [-(-size // CELL) for size in mask.shape]
+    below = np.zeros([size + 1 for size in cells], np.int32)  # bricks with bone below a corner, along each axis
+    bricks = from_dense(torch.from_numpy(np.ascontiguousarray(mask))).coords[:, 1:].numpy() + 1
+    below[tuple(bricks.T)] = 1
+    below = below.cumsum(0).cumsum(1).cumsum(2)
+    low, high = (np.clip(corner, 0, cells) for corner in (low, high))
+    count = np.zeros(len(starts), int)
+    for pick in np.ndindex(2, 2, 2):
+        x, y, z = np.where(pick, high, low).T
+        count += (-1) ** (3 - sum(pick)) * below[x, y, z]
+    return starts[count > 0]

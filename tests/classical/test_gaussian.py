@@ -1,0 +1,82 @@
+"""Conditional Gaussian maps against closed forms and against what they were drawn from."""
+
+import numpy as np
+import pytest
+
+from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, fit_map_model
+from cranial_sparse.classical.maps import PIXELS, directions
+
+SURFACE = directions()[0] * 90.0
+KERNEL = Kernel(length=20.0, noise=0.1, mirror=0.5)
+
+
+def smooth_modes(count: int) -> np.ndarray:
+    """[count, P, P] smooth symmetric patterns over the vault."""
+    x, y, z = np.moveaxis(directions()[0], -1, 0)
+    return np.stack([np.cos((k + 1) * y) * (1 + 0.2 * k * z) + x**2 for k in range(count)])
+
+
+def hole() -> np.ndarray:
+    mask = np.zeros((PIXELS, PIXELS), bool)
+    mask[60:85, 90:115] = True
+    return mask
+
+
+def test_a_map_made_of_the_modes_is_completed_exactly() -> None:
+    modes = smooth_modes(3)
+    model = MapModel(np.full((PIXELS, PIXELS), 90.0), modes, np.full((PIXELS, PIXELS), 1e-3))
+    truth = model.mean + np.tensordot([1.5, -0.7, 0.4], modes, 1)
+    found = complete_map(truth, ~hole(), hole(), model, SURFACE, KERNEL)
+    np.testing.assert_allclose(found, truth[hole()], atol=0.02)
+
+
+def test_far_from_data_the_completion_returns_to_the_mean() -> None:
+    model = MapModel(np.full((PIXELS, PIXELS), 90.0), np.zeros((1, PIXELS, PIXELS)), np.ones((PIXELS, PIXELS)))
+    far = np.zeros((PIXELS, PIXELS), bool)
+    far[20:140, 20:140] = True
+    found = complete_map(model.mean + 3.0, ~far, far, model, SURFACE, Kernel(length=5.0, noise=0.1, mirror=0.0))
+    image = np.zeros((PIXELS, PIXELS))
+    image[far] = found
+    assert abs(image[80, 80] - 90) < 0.01
+    assert image[20, 80] > 91  # by the rim the data are believed
+
+
+def test_the_other_side_informs_a_hole_when_heads_are_symmetric() -> None:
+    x = directions()[0][..., 0]
+    bump = 2.0 * np.exp(-((np.abs(x) - 0.55) ** 2) / 0.02)  # the same on both sides
+    model = MapModel(np.full((PIXELS, PIXELS), 90.0), np.zeros((1, PIXELS, PIXELS)), np.ones((PIXELS, PIXELS)))
+    side = np.zeros((PIXELS, PIXELS), bool)
+    side[95:150, 40:120] = True
+    error = {}
+    for mirror in (0.0, 0.8):
+        found = complete_map(90 + bump, ~side, side, model, SURFACE, Kernel(20.0, 0.1, mirror))
+        error[mirror] = np.abs(found - (90 + bump)[side]).mean()
+    assert error[0.8] < 0.5 * error[0.0]
+
+
+def test_nothing_known_is_an_error() -> None:
+    model = MapModel(np.zeros((PIXELS, PIXELS)), np.zeros((1, PIXELS, PIXELS)), np.ones((PIXELS, PIXELS)))
+    with pytest.raises(ValueError, match="known"):
+        complete_map(model.mean, np.zeros_like(hole()), hole(), model, SURFACE, KERNEL)
+
+
+def test_fitting_recovers_modes_although_pixels_are_missing() -> None:
+    rng = np.random.default_rng(0)
+    modes = smooth_modes(2)
+    weights = rng.standard_normal((30, 2)) * [2.0, 1.0]
+    maps = 90 + np.tensordot(weights, modes, 1)
+    valid = rng.random(maps.shape) > 0.03
+    model = fit_map_model(np.where(valid, maps, np.nan), valid, modes=2)
+    basis = model.modes.reshape(2, -1)
+    share = np.linalg.lstsq(basis.T, (maps - model.mean).reshape(30, -1).T, rcond=None)[0]
+    rebuilt = (basis.T @ share).T.reshape(maps.shape)
+    assert np.abs(rebuilt - (maps - model.mean)).max() < 0.1
+    assert np.median(model.spread) < 0.1
+
+
+def test_the_fit_is_symmetric() -> None:
+    rng = np.random.default_rng(1)
+    maps = 90 + rng.standard_normal((5, PIXELS, PIXELS))
+    model = fit_map_model(maps, np.ones_like(maps, bool), modes=2)
+    np.testing.assert_allclose(model.mean, model.mean[::-1], atol=1e-4)
+    np.testing.assert_allclose(model.spread, model.spread[::-1], atol=1e-4)

@@ -1,0 +1,111 @@
+"""The radial completer from skull to implant, on the model's own mean head, where the truth is known."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from cranial_sparse.classical.pose import estimate_pose
+from cranial_sparse.classical.radial import radial_completer
+from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.completion.patient import missing_bone, patient_logits
+from cranial_sparse.completion.pipeline import NOTHING_MISSING, complete
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Geometry, Volume
+
+
+def dsc(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * float((a & b).sum()) / float(a.sum() + b.sum())
+
+
+def test_a_hole_in_the_mean_head_is_filled(defect: tuple[Volume, np.ndarray]) -> None:
+    defective, truth = defect
+    completion = complete(defective, system="radial")
+    assert dsc(completion.implant.array, truth) > 0.95
+    assert not (completion.implant.array & defective.array).any()
+    assert completion.implant.geometry == defective.geometry
+    assert set(completion.seconds) == {"propose", "to patient"}
+
+
+def test_a_tilted_and_shifted_head_is_filled_as_well(defect: tuple[Volume, np.ndarray]) -> None:
+    defective, truth = defect
+    turn = Rotation.from_euler("xyz", [12, -4, 5], degrees=True).as_matrix()
+    geometry = defective.geometry
+    origin = turn @ np.asarray(geometry.origin) + [30.0, -400.0, 150.0]
+    tilted = Geometry(geometry.shape, geometry.spacing, tuple(map(float, origin)), tuple(map(float, turn.ravel())))
+    completion = complete(Volume(defective.array, tilted), system="radial")
+    assert dsc(completion.implant.array, truth) > 0.93
+
+
+def test_the_pose_of_a_turned_head_is_found(head: Volume) -> None:
+    turn = Rotation.from_euler("xyz", [15, 3, -6], degrees=True).as_matrix()
+    geometry = head.geometry
+    moved = Geometry(
+        geometry.shape,
+        geometry.spacing,
+        tuple(map(float, turn @ np.asarray(geometry.origin) + [5.0, 6.0, 7.0])),
+        tuple(map(float, turn.ravel())),
+    )
+    pose, size = estimate_pose(Volume(head.array, moved), shipped_model().outer.mean)
+    angle = np.rad2deg(np.linalg.norm(Rotation.from_matrix(pose.rotation @ turn.T).as_rotvec()))
+    assert angle < 1.0
+    np.testing.assert_allclose(pose.centre, [5.0, 6.0, 7.0], atol=1.5)
+    assert size == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_whole_head_has_nothing_missing(head: Volume) -> None:
+    completion = complete(head, system="radial")
+    assert not completion.implant.array.any()
+    assert completion.warnings == (NOTHING_MISSING,)
+
+
+def test_two_holes_are_both_filled(head: Volume) -> None:
+    points = head.geometry.to_physical(np.stack(np.indices(head.array.shape), -1))
+    holes = [np.linalg.norm(points - np.array(c), axis=-1) < 28 for c in ((55.0, 20.0, 45.0), (-55.0, 20.0, 45.0))]
+    missing = head.array & (holes[0] | holes[1])
+    completion = complete(Volume(head.array & ~missing, head.geometry), system="radial")
+    for hole in holes:
+        assert dsc(completion.implant.array & hole, head.array & hole) > 0.9
+
+
+def test_no_bone_and_no_vault_are_errors(head: Volume) -> None:
+    with pytest.raises(InputError, match="no bone"):
+        complete(Volume(np.zeros_like(head.array), head.geometry))
+    sliver = np.zeros_like(head.array)
+    sliver[:, :, :12] = head.array[:, :, :12]
+    with pytest.raises(InputError, match="of the vault is in view"):
+        complete(Volume(sliver, head.geometry))
+
+
+def test_an_unknown_system_is_an_error_that_names_the_known_ones(head: Volume) -> None:
+    with pytest.raises(InputError, match="cascade, radial"):
+        complete(head, system="crystal ball")
+
+
+def test_the_field_is_positive_in_the_missing_bone_and_negative_beside_it(defect: tuple[Volume, np.ndarray]) -> None:
+    defective, truth = defect
+    field = radial_completer(defective)
+    assert field is not None
+    logits, box = patient_logits(field, defective.geometry)
+    assert (logits[truth[box]] > 0).mean() > 0.93
+    assert (logits[~(truth | defective.array)[box]] > 0).mean() < 0.01
+
+
+def test_crumbs_and_shells_are_cleaned_away(head: Volume) -> None:
+    logits = np.full((40, 40, 40), -5.0, np.float32)
+    logits[5:20, 5:20, 5:12] = 5  # a part
+    logits[30:32, 30:32, 30:32] = 5  # a crumb
+    logits[20:36, 5:20, 8] = 5  # a shell one voxel thick that hangs on the part
+    empty = Volume(np.zeros((40, 40, 40), bool), Geometry((40, 40, 40), (1.0, 1.0, 1.0)))
+    found = missing_bone(logits, (slice(0, 40), slice(0, 40), slice(0, 40)), empty).array
+    assert found[5:20, 5:20, 5:12].mean() > 0.98
+    assert not found[29:].any()
+    assert not found[23:29].any()
+
+
+def test_the_model_survives_its_file() -> None:
+    """Regression: transposed modes were once written in the wrong order."""
+    model = shipped_model()
+    again = RadialModel.from_bytes(model.to_bytes())
+    np.testing.assert_array_equal(again.outer.modes, model.outer.modes)
+    power = (model.outer.modes**2).mean((1, 2))
+    assert (np.diff(power) < 0).mean() > 0.8  # principal modes come strongest first

@@ -1,0 +1,64 @@
+from functools import partial
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from cranial_sparse.bricks import coarsen, coordinates, from_coordinates, from_dense
+from cranial_sparse.sparse_conv import down_conv, native, reference, up_conv
+
+
+def test_down_matches_conv3d(assert_same):
+    volume = torch.ones(1, 8, 16, 24, dtype=torch.bool)
+    fine = from_dense(volume)
+    coarse = coarsen(fine)
+
+    def dense(features, weight):
+        _, x, y, z = coordinates(fine).long().unbind(1)
+        field = features.new_zeros(8, 16, 24, 3).index_put((x, y, z), features).permute(3, 0, 1, 2)[None]
+        out = F.conv3d(field, weight.reshape(2, 2, 2, 3, 5).permute(4, 3, 0, 1, 2), stride=2)[0]
+        _, x, y, z = coordinates(coarse).long().unbind(1)
+        return out[:, x, y, z].T
+
+    assert_same(lambda f, w: down_conv(f, w, fine, coarse), dense, (len(fine), 3), (8, 3, 5), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("channels", [(16, 32), (1, 8), (33, 5)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_any_channels(channels, dtype, instruction_set, assert_same):
+    fine = from_dense(torch.rand(2, 13, 17, 11, generator=torch.manual_seed(0)) < 0.25, (-5, 3, -20))
+    coarse = coarsen(fine)
+    down, up = {"fine": fine, "coarse": coarse}, {"coarse": coarse, "fine": fine}
+    shapes = (8, *channels)
+    assert_same(partial(native.down_conv, **down), partial(reference.down_conv, **down),
+                (len(fine), channels[0]), shapes, dtype=dtype)  # fmt: skip
+    assert_same(partial(native.up_conv, **up), partial(reference.up_conv, **up),
+                (len(coarse), channels[0]), shapes, dtype=dtype)  # fmt: skip
+
+
+def test_any_grid(grid, assert_same):
+    coarse = coarsen(grid)
+    down, up = {"fine": grid, "coarse": coarse}, {"coarse": coarse, "fine": grid}
+    assert_same(partial(native.down_conv, **down), partial(reference.down_conv, **down),
+                (len(grid), 3), (8, 3, 4), dtype=torch.float64)  # fmt: skip
+    assert_same(partial(native.up_conv, **up), partial(reference.up_conv, **up),
+                (len(coarse), 3), (8, 3, 4), dtype=torch.float64)  # fmt: skip
+
+
+def test_fine_voxels_without_a_parent(assert_same):
+    fine = from_dense(torch.rand(1, 20, 20, 20, generator=torch.manual_seed(0)) < 0.3)
+    coarse = from_dense(torch.rand(1, 10, 10, 10, generator=torch.manual_seed(1)) < 0.3)
+    far = from_coordinates(torch.tensor([[0, 500, 0, 0]], dtype=torch.int32))
+    for other in (coarse, far):
+        down, up = {"fine": fine, "coarse": other}, {"coarse": other, "fine": fine}
+        assert_same(partial(native.down_conv, **down), partial(reference.down_conv, **down), (len(fine), 3), (8, 3, 4))
+        assert_same(partial(native.up_conv, **up), partial(reference.up_conv, **up), (len(other), 3), (8, 3, 4))
+    assert up_conv(torch.ones(1, 2), torch.ones(8, 2, 3), far, fine).abs().max() == 0
+
+
+def test_children_by_hand():
+    coarse = from_coordinates(torch.tensor([[0, -1, 0, 2]], dtype=torch.int32))
+    fine = from_coordinates(torch.tensor([[0, -2, 0, 5], [0, -1, 1, 4]], dtype=torch.int32))
+    weight = torch.arange(8.0).reshape(8, 1, 1)
+    assert up_conv(torch.ones(1, 1), weight, coarse, fine).squeeze(1).tolist() == [1.0, 6.0]
+    assert down_conv(torch.tensor([[1.0], [10.0]]), weight, fine, coarse).tolist() == [[61.0]]
