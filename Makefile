@@ -10,9 +10,9 @@ SOURCES := $(shell find kernels -type f) CMakeLists.txt pyproject.toml constrain
 .PHONY: demo test lint clean
 
 demo: $(STAMP)
-	$(BIN)/cranial-sparse phantom --seed 7 --defect --out out/demo/input --quiet
-	$(BIN)/cranial-sparse complete out/demo/input/phantom-7.nrrd --out out/demo --overwrite
-	@echo "open out/demo/phantom-7/report.html"
+	$(BIN)/cranial-sparse phantom --seed 7 --defect parietotemporal --out out/demo/input
+	$(BIN)/cranial-sparse complete out/demo/input/defective_skull/phantom_007.nrrd --out out/demo --overwrite
+	@echo "open out/demo/phantom_007/report.html"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q

@@ -38,7 +38,7 @@ def posed_maps(path: Path, mean_outer: NDArray) -> dict[str, NDArray]:
     pose, size = estimate_pose(skull, mean_outer)
     rays = cast_vault(skull, pose, mean_outer * size)
     return {
-        "rotation": pose.rotation, "centre": pose.centre, "size": np.float64(size),
+        "rotation": pose.rotation, "centre": pose.centre, "size": np.float64(size),  # type: ignore
         "outer": rays.outer, "inner": rays.inner, "in_view": rays.in_view,
     }  # fmt: skip
 
@@ -72,7 +72,7 @@ def main() -> None:
             print(f"round {round_ + 1}: size {sizes.mean():.3f} ± {sizes.std():.3f}", flush=True)
     stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
     model = fit_radial_model(stacked["outer"], stacked["inner"], stacked["in_view"], mean)
-    np.savez(args.maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)
+    np.savez(args.maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)  # type: ignore
     ASSET.write_bytes(model.to_bytes())
     print(f"{ASSET}: {ASSET.stat().st_size / 1e6:.1f} MB")
 

@@ -16,8 +16,8 @@ def batch(grids: Sequence[BrickGrid]) -> BrickGrid:
         if grid.batch_size > 1:
             raise ValueError(f"grids[{item}]: expected a single item, got a batch of {grid.batch_size}")
     coords = torch.cat([grid.coords for grid in grids])
-    item = torch.arange(len(grids), dtype=torch.int32, device=coords.device)
-    coords[:, 0] = item.repeat_interleave(torch.tensor([grid.num_bricks for grid in grids], device=coords.device))
+    item = torch.arange(len(grids), dtype=torch.int32, device=coords.device)  # type: ignore
+    coords[:, 0] = item.repeat_interleave(torch.tensor([grid.num_bricks for grid in grids], device=coords.device))  # type: ignore
     masks = torch.cat([grid.masks for grid in grids])
     voxels = torch.cat([grid.offsets.diff() for grid in grids])
     return BrickGrid(coords, masks, torch.cat([voxels.new_zeros(1), voxels.cumsum(0)]))

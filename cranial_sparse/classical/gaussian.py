@@ -77,7 +77,7 @@ def complete_map(
     if not data.any():
         raise ValueError("known: expected some pixels to condition on, got none")
     a, b = np.nonzero(data), np.nonzero(hole)
-    modes_a, modes_b = model.modes[:, *a].astype(np.float64), model.modes[:, *b].astype(np.float64)
+    modes_a, modes_b = model.modes[:, *a].astype(np.float64), model.modes[:, *b].astype(np.float64)  # type: ignore
     spread_a, spread_b = model.spread[a].astype(np.float64), model.spread[b].astype(np.float64)
     covariance = modes_a.T @ modes_a + spread_a[:, None] * spread_a * _correlation(surface[a], surface[a], kernel)
     covariance[np.diag_indices_from(covariance)] += kernel.noise**2

@@ -31,7 +31,7 @@ class RadialModel:
         """Half precision is 0.06 mm at a radius of 100 mm, so the means stay single."""
         tensors = {"presence": self.presence.astype(np.float16)}
         for name, part in (("outer", self.outer), ("thickness", self.thickness)):
-            tensors |= {f"{name}.mean": part.mean, f"{name}.modes": part.modes.astype(np.float16)}
+            tensors |= {f"{name}.mean": part.mean, f"{name}.modes": part.modes.astype(np.float16)}  # type: ignore
             tensors[f"{name}.spread"] = part.spread.astype(np.float16)
         # safetensors writes memory as it lies, so transposed views must be laid out first
         return save({name: np.ascontiguousarray(value) for name, value in tensors.items()})

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from types import FrameType
 
 from cranial_sparse import __version__
-from cranial_sparse.cli import complete, evaluate, prepare
+from cranial_sparse.cli import complete, evaluate, phantom, prepare
 from cranial_sparse.errors import InputError
 
-COMMANDS = (complete, evaluate, prepare)
+COMMANDS = (complete, evaluate, phantom, prepare)
 
 EXAMPLES = """\
 examples:

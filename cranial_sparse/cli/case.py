@@ -32,7 +32,7 @@ NO_DEFECT = "No defect found: the implant is empty and implant.stl was left out.
 class Options:
     """What a user chose. ``threshold_hu`` matters for CT only."""
 
-    system: str = "cascade"
+    system: str = "radial"
     threshold_hu: float = BONE_HU
     overwrite: bool = False
 

@@ -41,7 +41,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for the results; made if missing"
     )
-    parser.add_argument("--system", default="cascade", help="which system completes the skull (default: %(default)s)")
+    parser.add_argument("--system", default="radial", help="which system completes the skull (default: %(default)s)")
     parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
     parser.set_defaults(run=run)

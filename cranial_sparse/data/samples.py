@@ -81,7 +81,7 @@ def save_sample(inputs: CascadeInputs, path: Path) -> None:
     assert inputs.complete is not None
     packed = {name: np.packbits(getattr(inputs, name).numpy()) for name in ("skull", "mirrored", "complete")}
     data = io.BytesIO()
-    np.savez_compressed(data, shape=inputs.skull.shape, field=inputs.field.numpy().astype(np.float16), **packed)
+    np.savez_compressed(data, shape=inputs.skull.shape, field=inputs.field.numpy().astype(np.float16), **packed)  # type: ignore
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_bytes(data.getvalue())
     temporary.replace(path)

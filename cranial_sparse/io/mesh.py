@@ -78,7 +78,7 @@ def voxelize(vertices: NDArray, triangles: NDArray, spacing: float = 0.45, sourc
         corners = (vertices[triangles[start : start + (1 << 18)]] - origin) / spacing  # [T, 3, 3] in voxels
         _count_crossings(corners, crossings)
     inside = np.bitwise_xor.accumulate(crossings & 1, axis=2).view(bool)
-    if inside[:, :, -1].sum() > 1e-3 * max(1, np.count_nonzero(inside.any(axis=2))):
+    if inside[:, :, -1].sum() > 1e-3 * max(1, np.count_nonzero(inside.any(axis=2))):  # type: ignore
         raise InputError(f"{source}: the surface is not closed; repair it (fill its holes) before use")
     # A column that slips through a crack would fill to the top: leave it empty.
     inside &= ~inside[:, :, -1:]

@@ -1,5 +1,7 @@
 """Residual blocks and a U-Net on brick grids: thin modules, every grid passed in."""
 
+import itertools
+
 from torch import Tensor, nn
 
 from cranial_sparse.bricks import BrickGrid, coarsen
@@ -28,7 +30,7 @@ class SparseUNet(nn.Module):
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.down_blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
         self.downs = nn.ModuleList(DownConv3d(fine, coarse) for fine, coarse in pairs)
         self.ups = nn.ModuleList(UpConv3d(coarse, fine) for fine, coarse in pairs)

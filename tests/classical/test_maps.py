@@ -14,7 +14,7 @@ OUTER, INNER = 80.0, 73.0
 
 def ball_shell(spacing: tuple[float, float, float] = (2.0, 2.0, 2.0), top: float = 100.0) -> Volume:
     """A spherical shell around the origin of space, in a scan that reaches up to z = ``top`` mm."""
-    size = tuple(int(200 / s) for s in spacing[:2]) + (int((top + 100) / spacing[2]),)
+    size = (*tuple(int(200 / s) for s in spacing[:2]), int((top + 100) / spacing[2]))
     geometry = Geometry((size[0], size[1], size[2]), spacing, (-100.0, -100.0, -100.0))
     radius = np.linalg.norm(geometry.to_physical(np.stack(np.indices(size), -1)), axis=-1)
     return Volume((radius <= OUTER) & (radius >= INNER), geometry)

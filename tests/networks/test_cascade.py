@@ -1,5 +1,7 @@
 """The cascade: an untrained one returns the proposal, a grown grid is what the logits say, gradients reach everything."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -52,7 +54,7 @@ def test_an_untrained_cascade_returns_the_proposal_at_every_level(network: Casca
 def test_levels_are_finer_by_two_and_grown_from_parents_alone(network: Cascade) -> None:
     outputs = network(plate_case())
     assert [output.spacing for output in outputs] == [1.8, 0.9, 0.45]
-    for parent, child in zip(outputs[:-1], outputs[1:], strict=True):
+    for parent, child in itertools.pairwise(outputs):
         above = coordinates(child.grid) // torch.tensor([1, 2, 2, 2], dtype=torch.int32)
         assert (lookup(parent.grid, above) >= 0).all()
 
