@@ -4,6 +4,8 @@ PYTHON ?= python3
 PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
+# torch reads its own sources as text, which fails in an ASCII locale
+export PYTHONUTF8 := 1
 STAMP := $(VENV)/.installed
 SOURCES := $(shell find kernels -type f) CMakeLists.txt pyproject.toml constraints.txt
 

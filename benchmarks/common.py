@@ -39,7 +39,11 @@ def measure(name: str, run: Callable[[], object], repeats: int) -> Timing:
 def machine() -> dict[str, str | int | float]:
     """What a reader needs to judge the figures."""
     model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+            if "model name" in line
+        ),
         platform.processor(),
     )
     return {
@@ -65,4 +69,4 @@ def report(title: str, timings: list[Timing], notes: list[str], path: Path | Non
     if path is not None:
         result = {"title": title, "machine": machine(), "timings": [asdict(t) for t in timings], "notes": notes, **more}
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=2) + "\n")
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

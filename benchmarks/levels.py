@@ -150,19 +150,23 @@ def main() -> None:
     if args.data is None:
         parser.error("--data: no folder; set CRANIAL_SPARSE_DATA or give --data")
     folder = args.data / "skullfix"
-    official = [f"{line[:3]}/official" for line in (folder / "cases.csv").read_text().splitlines() if ",val," in line]
+    official = [
+        f"{line[:3]}/official"
+        for line in (folder / "cases.csv").read_text(encoding="utf-8").splitlines()
+        if ",val," in line
+    ]
     irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
     wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
     target = args.out / "levels.json"
     args.out.mkdir(parents=True, exist_ok=True)
-    cases: dict[str, dict] = json.loads(target.read_text())["cases"] if target.is_file() else {}
+    cases: dict[str, dict] = json.loads(target.read_text(encoding="utf-8"))["cases"] if target.is_file() else {}
     todo = [name for name in wanted if name not in cases]
     with ProcessPoolExecutor(args.jobs) as pool:
         for name, row in zip(todo, pool.map(partial(score_case, folder=folder), todo), strict=True):
             cases[name] = row
             print(f"{name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
-            target.write_text(json.dumps({"machine": machine(), "cases": cases}, indent=1))
-    (args.out / "levels.md").write_text(page(cases))
+            target.write_text(json.dumps({"machine": machine(), "cases": cases}, indent=1), encoding="utf-8")
+    (args.out / "levels.md").write_text(page(cases), encoding="utf-8")
     print(page(cases).split("## Every case")[0])
 
 

@@ -89,7 +89,7 @@ def load_config(arguments: Sequence[str], folder: Path) -> Config:
         )
     config = writable(OmegaConf.structured(Config))
     for path in (folder / "base.yaml", folder / "experiment" / f"{experiment}.yaml"):
-        config = merge(config, path.read_text(), f"{path.parent.name}/{path.name}")
+        config = merge(config, path.read_text(encoding="utf-8"), f"{path.parent.name}/{path.name}")
     for key, value in given:
         config = merge(config, [f"{key}={value}"], key)
     missing = sorted(OmegaConf.missing_keys(config))

@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     folder = args.data / "skullfix"
-    rows = [line.split(",") for line in (folder / "cases.csv").read_text().splitlines()[1:]]
+    rows = [line.split(",") for line in (folder / "cases.csv").read_text(encoding="utf-8").splitlines()[1:]]
     paths = [folder / f"{row[0]}.skull.xz" for row in rows if row[1] == "train"]
     with ProcessPoolExecutor(args.jobs) as pool:
         mean = mean_map(np.stack(list(pool.map(first_map, paths))))

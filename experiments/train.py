@@ -30,7 +30,7 @@ STOPPED = 128  # the shell's convention: 128 + the signal that ended a run
 def main(arguments: Sequence[str]) -> int:
     """Exit status: 0 trained, 2 something the user can mend, 128 + n stopped by signal n."""
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(f"{__doc__}\n{(CONFIGS / 'base.yaml').read_text()}")
+        print(f"{__doc__}\n{(CONFIGS / 'base.yaml').read_text(encoding='utf-8')}")
         return 0
     try:
         config = load_config(arguments, CONFIGS)

@@ -42,7 +42,7 @@ def read_rows(path: Path = LISTED) -> list[Row]:
 def write_rows(rows: list[Row], path: Path) -> None:
     """Write the list as CSV."""
     lines = [f"{r.case},{r.kind},{r.seed},{r.volume_ml:.1f},{'yes' if r.crosses_midline else 'no'}" for r in rows]
-    path.write_text("\n".join(["case,kind,seed,volume_ml,crosses_midline", *lines]) + "\n")
+    path.write_text("\n".join(["case,kind,seed,volume_ml,crosses_midline", *lines]) + "\n", encoding="utf-8")
 
 
 def draw_rows(data: Path) -> list[Row]:

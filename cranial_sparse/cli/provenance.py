@@ -52,7 +52,7 @@ def versions() -> dict[str, str]:
 def reset_peak_memory() -> None:
     """Start measuring the peak afresh where the system can (Linux); elsewhere it stays that of the whole process."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
         return
 
@@ -60,7 +60,7 @@ def reset_peak_memory() -> None:
 def peak_memory_mb() -> float:
     """Peak resident memory in MiB since ``reset_peak_memory``."""
     try:
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) / 1024
     except OSError:

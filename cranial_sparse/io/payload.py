@@ -80,7 +80,7 @@ def write_atomic(path: Path, chunks: Iterable[bytes | memoryview]) -> None:
 
 def as_bytes(array: NDArray) -> memoryview:
     """The bytes of a contiguous array, not copied."""
-    return memoryview(array).cast("B")  # pyright: ignore[reportArgumentType]  # type: ignore
+    return memoryview(array).cast("B")  # type: ignore[arg-type]
 
 
 def gzip_chunks(data: memoryview, level: int = 1) -> Iterable[bytes]:

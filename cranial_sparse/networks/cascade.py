@@ -1,8 +1,8 @@
 """Our network: a proposal's field refined from 1.8 mm to 0.45 mm, growing bone by learned occupancy.
 
-At every level each voxel's logit is the proposal's (or that of the bone already there), plus a residual; eight child logits decide which voxels exist on
-the next level, where the parent's features and residual continue. An untrained cascade therefore returns the
-proposal, and training can only be asked to improve on it.
+At every level each voxel's logit is the proposal's (or that of the bone already there), plus a residual; eight child
+logits decide which voxels exist on the next level, where the parent's features and residual continue. An untrained
+cascade therefore returns the proposal, and training can only be asked to improve on it.
 """
 
 from dataclasses import dataclass

@@ -48,8 +48,8 @@ def run_id(folder: Path) -> str:
     path = folder / "wandb_id"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4))
-    return path.read_text().strip()
+        path.write_text(os.environ.get("WANDB_RUN_ID") or secrets.token_hex(4), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
 
 
 def close_loggers(loggers: list[Logger], failed: bool) -> None:
