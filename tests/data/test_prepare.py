@@ -73,7 +73,7 @@ affines = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(affines, st.integers(0, 2**31), st.sampled_from([0.0005, 0.02, 0.6]))
 def test_passing_over_air_changes_nothing(affine, seed, share):
     angles, scale, offset = affine
