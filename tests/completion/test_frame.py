@@ -150,8 +150,7 @@ def test_no_real_vault_is_clipped(skulls):
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(fitted, skulls))
     assert len(found) == 80
-    assert max(extent for _, extent, _ in found) <= 576
-    assert sum(extent == SIZE for _, extent, _ in found) >= 75
+    assert {extent for _, extent, _ in found} == {SIZE}  # the tallest vertex is 2.9 mm below the top
     assert max(outside for _, _, outside in found) < 10  # ml: hardly anything even of the longest scans
 
 
