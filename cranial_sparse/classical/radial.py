@@ -112,14 +112,17 @@ def vault_logits(vault: Vault, points: NDArray) -> NDArray[np.float32]:
 
 
 def hole_box(vault: Vault, lattice: Geometry, margin: float = 10.0) -> Geometry:
-    """The part of ``lattice`` that holds the completed bone and ``margin`` mm around it, in multiples of 8 voxels."""
+    """Voxels of ``lattice``, continued as far as needed, around the completed bone and ``margin`` mm more; multiples of 8.
+
+    Not clipped: a head larger than the lattice gets its voxels at the same spacing.
+    """
     region = binary_dilation(vault.hole, iterations=2)
     unit = directions()[0][region]
     outer, inner = vault.outer[region, None], (vault.outer - vault.thickness)[region, None]
     index = lattice.to_index(np.concatenate([unit * outer, unit * inner]))
     pad = margin / lattice.spacing[0]
-    low = np.clip(np.floor((index.min(0) - pad) / 8) * 8, 0, None).astype(int)
-    high = np.minimum(np.ceil((index.max(0) + pad) / 8) * 8, lattice.shape).astype(int)
+    low = np.floor((index.min(0) - pad) / 8).astype(int) * 8
+    high = np.ceil((index.max(0) + pad) / 8).astype(int) * 8
     size = high - low
     return lattice.crop((int(low[0]), int(low[1]), int(low[2])), (int(size[0]), int(size[1]), int(size[2])))
 

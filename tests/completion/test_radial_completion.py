@@ -5,8 +5,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from cranial_sparse.classical.pose import estimate_pose
-from cranial_sparse.classical.radial import radial_completer
+from cranial_sparse.classical.maps import PIXELS
+from cranial_sparse.classical.radial import Vault, hole_box, radial_completer
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.completion.frame import canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.pipeline import NOTHING_MISSING, complete
 from cranial_sparse.errors import InputError
@@ -109,3 +111,16 @@ def test_the_model_survives_its_file() -> None:
     np.testing.assert_array_equal(again.outer.modes, model.outer.modes)
     power = (model.outer.modes**2).mean((1, 2))
     assert (np.diff(power) < 0).mean() > 0.8  # principal modes come strongest first
+
+
+def test_the_box_of_an_oversize_head_is_not_clipped() -> None:
+    """A vertex 110 mm above the origin lies over the 512³ lattice, which ends at 85 mm."""
+    hole = np.zeros((PIXELS, PIXELS), bool)
+    hole[70:90, 70:90] = True
+    large = Vault(np.full(hole.shape, 110.0), np.full(hole.shape, 6.0), hole)
+    lattice = canonical_lattice(1)
+    box = hole_box(large, lattice)
+    top = box.to_physical(np.asarray(box.shape) - 0.5)[2]
+    assert top > 110.0 + 9
+    assert all(n % 8 == 0 for n in box.shape)
+    np.testing.assert_allclose(lattice.to_index(np.asarray(box.origin)) % 8, 0, atol=1e-6)
