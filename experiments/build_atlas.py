@@ -1,6 +1,6 @@
 """The mean skull that ships in ``cranial_sparse/assets``, from the 70 ``train`` skulls of a CRANIAL_SPARSE_DATA folder.
 
-    python -m experiments.build_atlas --work /tmp/atlas
+    python -m experiments.build_atlas --work runs/atlas
 
 1. Every complete skull becomes a signed distance field in the frame of its own vault.
 2. Groupwise registration: each skull is brought onto the running mean, first by a similarity, then by demons

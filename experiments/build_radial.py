@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions
-from cranial_sparse.classical.pose import _first_guess, estimate_pose
+from cranial_sparse.classical.pose import estimate_pose, first_guess
 from cranial_sparse.classical.radial import cast_vault
 from cranial_sparse.classical.radial_model import fit_radial_model
 from cranial_sparse.data.packed_skullfix import read_packed
@@ -29,7 +29,7 @@ def first_map(path: Path) -> NDArray[np.float64]:
     skull, _ = read_packed(path)
     unit = directions()[0].reshape(-1, 3)
     far = np.full(len(unit), OUTERMOST)
-    return cast(skull, _first_guess(skull), unit, np.full(len(unit), INNERMOST), far, 1.0).outer.reshape(PIXELS, PIXELS)
+    return cast(skull, first_guess(skull), unit, np.full(len(unit), INNERMOST), far, 1.0).outer.reshape(PIXELS, PIXELS)
 
 
 def posed_maps(path: Path, mean_outer: NDArray) -> dict[str, NDArray]:
@@ -60,6 +60,8 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, required=True, help="where the maps of the training skulls go (npz)")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
+    if args.data is None:
+        parser.error("--data: no folder; set CRANIAL_SPARSE_DATA or give --data")
     folder = args.data / "skullfix"
     rows = [line.split(",") for line in (folder / "cases.csv").read_text(encoding="utf-8").splitlines()[1:]]
     paths = [folder / f"{row[0]}.skull.xz" for row in rows if row[1] == "train"]

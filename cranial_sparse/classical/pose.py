@@ -22,7 +22,7 @@ def estimate_pose(skull: Volume, mean_outer: NDArray) -> tuple[Pose, float]:
     Raises InputError where there is no bone or too little vault is in view.
     """
     unit = _sparse_directions()
-    pose, size = _first_guess(skull), 1.0
+    pose, size = first_guess(skull), 1.0
     for _ in range(ROUNDS):
         rays = cast(skull, pose, unit, np.full(len(unit), INNERMOST), np.full(len(unit), OUTERMOST), step=1.0)
         met = np.isfinite(rays.outer)
@@ -41,7 +41,7 @@ def _sparse_directions() -> NDArray[np.float64]:
     return unit[::3, ::3][inside[::3, ::3]]
 
 
-def _first_guess(skull: Volume) -> Pose:
+def first_guess(skull: Volume) -> Pose:
     """Axes as the header says, centre below the vertex and in the middle of the upper 100 mm of bone."""
     index = np.argwhere(skull.array[::4, ::4, ::4]) * 4
     if len(index) == 0:

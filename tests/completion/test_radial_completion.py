@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.maps import PIXELS
+from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import Vault, hole_box, radial_completer
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.completion.frame import canonical_lattice
