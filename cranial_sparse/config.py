@@ -46,6 +46,7 @@ class TrainingConfig:
     checkpoint_every: int = MISSING  # steps
     validate_every: int = MISSING  # steps
     validate_cases: int | None = MISSING  # null: all
+    level_starts: tuple[int, ...] = MISSING  # the step at which each level begins to learn, coarse to fine; the first is 0
     finest_box: int | None = MISSING  # the finest level learns in a cube of so many 0.9 mm voxels; null: everywhere
 
 
@@ -192,6 +193,11 @@ def check(config: Config) -> Config:
     for name in ("lr_end", "ema_decay"):
         if not 0 <= getattr(training, name) <= 1:
             raise InputError(f"training.{name}: expected a value from 0 to 1, got {getattr(training, name)}")
+    starts = training.level_starts
+    if len(starts) != len(config.network.widths) or list(starts) != sorted(starts) or starts[0] != 0:
+        raise InputError(
+            f"training.level_starts: expected {len(config.network.widths)} steps, one per level, rising from 0, got {list(starts)}"
+        )
     if training.precision not in PRECISIONS:
         raise InputError(f"training.precision: expected one of {', '.join(PRECISIONS)}, got '{training.precision}'")
     if training.max_minutes is not None and training.max_minutes <= 0:

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from cranial_sparse.classical.gaussian import MapModel
 from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions
 from cranial_sparse.classical.pose import estimate_pose, first_guess
 from cranial_sparse.classical.radial import cast_vault
 from cranial_sparse.classical.radial_model import fit_radial_model
 from cranial_sparse.data.packed_skullfix import read_packed
 
-ROUNDS = 3
+ROUNDS, SHAPED_ROUNDS = 3, 2  # of rigid fits to the mean, and of fits of pose and modes together
+SIZE_ALONE = np.full((1, 1, 1), 0.04, np.float32)  # one mode that scales the mean, as heads differ in size by 4 %
 ASSET = Path(__file__).resolve().parents[1] / "cranial_sparse" / "assets" / "radial.safetensors"
 
 
@@ -32,13 +34,13 @@ def first_map(path: Path) -> NDArray[np.float64]:
     return cast(skull, first_guess(skull), unit, np.full(len(unit), INNERMOST), far, 1.0).outer.reshape(PIXELS, PIXELS)
 
 
-def posed_maps(path: Path, mean_outer: NDArray) -> dict[str, NDArray]:
+def posed_maps(path: Path, model: MapModel) -> dict[str, NDArray]:
     """Pose, size and maps of one skull."""
     skull, _ = read_packed(path)
-    pose, size = estimate_pose(skull, mean_outer)
-    rays = cast_vault(skull, pose, mean_outer * size)
+    pose, fitted = estimate_pose(skull, model)
+    rays = cast_vault(skull, pose, fitted)
     return {
-        "rotation": pose.rotation, "centre": pose.centre, "size": np.float64(size),  # type: ignore
+        "rotation": pose.rotation, "centre": pose.centre, "size": np.mean(fitted / model.mean),  # type: ignore
         "outer": rays.outer, "inner": rays.inner, "in_view": rays.in_view,
     }  # fmt: skip
 
@@ -67,13 +69,16 @@ def main() -> None:
     paths = [folder / f"{row[0]}.skull.xz" for row in rows if row[1] == "train"]
     with ProcessPoolExecutor(args.jobs) as pool:
         mean = mean_map(np.stack(list(pool.map(first_map, paths))))
-        for round_ in range(ROUNDS):
-            found = list(pool.map(partial(posed_maps, mean_outer=mean), paths))
-            sizes = np.array([one["size"] for one in found])
-            mean = mean_map(np.stack([one["outer"] / one["size"] for one in found])) * sizes.mean()
+        shape = MapModel(mean, SIZE_ALONE * mean, np.zeros_like(mean))
+        for round_ in range(ROUNDS + SHAPED_ROUNDS):
+            found = list(pool.map(partial(posed_maps, model=shape), paths))
+            stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
+            sizes = stacked["size"]
+            mean = mean_map(stacked["outer"] / sizes[:, None, None]) * sizes.mean()
+            model = fit_radial_model(stacked["outer"], stacked["inner"], stacked["in_view"], mean)
+            rigid = round_ + 1 < ROUNDS
+            shape = MapModel(mean, SIZE_ALONE * mean, np.zeros_like(mean)) if rigid else model.outer
             print(f"round {round_ + 1}: size {sizes.mean():.3f} ± {sizes.std():.3f}", flush=True)
-    stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
-    model = fit_radial_model(stacked["outer"], stacked["inner"], stacked["in_view"], mean)
     np.savez(args.maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)  # type: ignore
     ASSET.write_bytes(model.to_bytes())
     print(f"{ASSET}: {ASSET.stat().st_size / 1e6:.1f} MB")

@@ -73,10 +73,16 @@ def complete_map(
     ``values`` [P, P] are read where ``known``: at every second pixel by the hole, every eighth far away.
     ``surface`` [P, P, 3] is where the pixels are (mm), for distances. Raises ValueError where nothing is known.
     """
-    data = known & _conditioning_pixels(hole)
+    return conditional_mean(values, known & _conditioning_pixels(hole), hole, model, surface, kernel)
+
+
+def conditional_mean(
+    values: NDArray, data: NDArray, target: NDArray, model: MapModel, surface: NDArray, kernel: Kernel
+) -> NDArray[np.float64]:
+    """As complete_map, conditioned on every pixel of ``data`` [P, P]; the cost grows with the cube of their number."""
     if not data.any():
         raise ValueError("known: expected some pixels to condition on, got none")
-    a, b = np.nonzero(data), np.nonzero(hole)
+    a, b = np.nonzero(data), np.nonzero(target)
     modes_a, modes_b = model.modes[:, *a].astype(np.float64), model.modes[:, *b].astype(np.float64)  # type: ignore
     spread_a, spread_b = model.spread[a].astype(np.float64), model.spread[b].astype(np.float64)
     covariance = modes_a.T @ modes_a + spread_a[:, None] * spread_a * _correlation(surface[a], surface[a], kernel)
@@ -101,4 +107,5 @@ def _matern(p: NDArray, q: NDArray, length: float) -> NDArray[np.float64]:
 
 
 def _correlation(p: NDArray, q: NDArray, kernel: Kernel) -> NDArray[np.float64]:
-    return _matern(p, q, kernel.length) + kernel.mirror * _matern(p, q * [-1, 1, 1], kernel.length)
+    same = _matern(p, q, kernel.length)
+    return same + kernel.mirror * _matern(p, q * [-1, 1, 1], kernel.length) if kernel.mirror else same

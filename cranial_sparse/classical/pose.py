@@ -1,28 +1,36 @@
-"""Find a skull's pose by laying its outer table onto the mean radial map."""
+"""Find a skull's pose by laying its outer table onto the radial shape model."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from cranial_sparse.classical.gaussian import MapModel
 from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions, look_up, to_pixel
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 
 VERTEX_HEIGHT = 75.0  # mm from the canonical origin to the vertex of the mean skull
-ROUNDS, STEPS = 4, 30
+ROUNDS, STEPS = 4, 20
+CORRELATED = 15.0  # mm²: the variance of a point times how many neighbours say the same as it does
+TURN = np.array([0.2, 0.1, 0.1])  # rad about x, y, z: how far heads are turned from their header; they nod most
+SHIFT = 15.0  # mm: how far they are from where their bounding box puts them
+LARGEST_TURN = 0.05  # rad in one step, so that the first steps, far from linear, stay in reach
 
 
-def estimate_pose(skull: Volume, mean_outer: NDArray) -> tuple[Pose, float]:
-    """Rigid pose of a skull (bool [X, Y, Z]) and its size relative to the mean map ``mean_outer`` [P, P] (mm).
+def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.float64]]:
+    """Rigid pose of a skull (bool [X, Y, Z]), and its outer radius [P, P] in mm by the mean and modes of ``model``.
 
-    Robust to holes, missing faces and fixtures: outer points are cast from outside, fitted by iteratively
-    reweighted Gauss-Newton (Geman-McClure weights), and cast again from the new pose.
+    Pose and shape are found together, as the most probable ones: with a large part missing, a rigid fit alone turns the head to make up for its shape. Robust to holes,
+    missing faces and fixtures: outer points are cast from outside, fitted by iteratively reweighted Gauss-Newton
+    (Geman-McClure weights), and cast again from the new pose.
 
     Raises InputError where there is no bone or too little vault is in view.
     """
     unit = _sparse_directions()
-    pose, size = first_guess(skull), 1.0
+    mean, modes = model.mean.astype(np.float64), model.modes.astype(np.float64)
+    guess = pose = first_guess(skull)
+    shape = np.zeros(len(modes))
     for _ in range(ROUNDS):
         rays = cast(skull, pose, unit, np.full(len(unit), INNERMOST), np.full(len(unit), OUTERMOST), step=1.0)
         met = np.isfinite(rays.outer)
@@ -32,8 +40,8 @@ def estimate_pose(skull: Volume, mean_outer: NDArray) -> tuple[Pose, float]:
                 "give a scan that shows the vault above the orbits"
             )
         points = pose.to_patient(unit[met] * rays.outer[met, None])
-        pose, size = _fit(points, pose, mean_outer)
-    return pose, size
+        pose, shape = _fit(points, pose, shape, guess, mean, modes)
+    return pose, mean + np.tensordot(shape, modes, 1)
 
 
 def _sparse_directions() -> NDArray[np.float64]:
@@ -53,32 +61,39 @@ def first_guess(skull: Volume) -> Pose:
     return Pose(np.eye(3), np.array([*((low + high) / 2), top - VERTEX_HEIGHT]))
 
 
-def _fit(points: NDArray, pose: Pose, mean_outer: NDArray) -> tuple[Pose, float]:
-    rotation, centre, size = pose.rotation, pose.centre, 1.0
+def _fit(
+    points: NDArray, pose: Pose, shape: NDArray, guess: Pose, mean: NDArray, modes: NDArray
+) -> tuple[Pose, NDArray[np.float64]]:
+    rotation, centre = pose.rotation, pose.centre
+    precision = np.array([*TURN**-2, *[SHIFT**-2] * 3, *[1.0] * len(modes)])
+    outer = mean + np.tensordot(shape, modes, 1)
 
-    def residual(rotation: NDArray, centre: NDArray, size: float) -> tuple[NDArray, NDArray]:
+    def radius_error(rotation: NDArray, centre: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         local = (points - centre) @ rotation
         radius = np.linalg.norm(local, axis=1)
         pixel = to_pixel(local / radius[:, None])
         on_disc = (np.hypot(*(pixel - (PIXELS - 1) / 2).T) < PIXELS / 2 - 1) & (local[:, 2] > -30)
-        return radius - size * look_up(mean_outer, pixel), on_disc
+        return radius - look_up(outer, pixel), on_disc, pixel
 
-    # weak priors keep directions that the points do not determine where they are
-    prior = np.diag([0.1] * 3 + [1e-4] * 3 + [1.0])
     for _ in range(STEPS):
-        error, used = residual(rotation, centre, size)
-        scale = max(4.0, 1.5 * float(np.median(np.abs(error[used]))))
-        weight = used / (1 + (error / scale) ** 2) ** 2
-        jacobian = np.empty((len(points), 7))
+        error, used, pixel = radius_error(rotation, centre)
+        scale = max(2.0, 1.5 * float(np.median(np.abs(error[used]))))
+        weight = used / (1 + (error / scale) ** 2) ** 2 / CORRELATED
+        jacobian = np.empty((len(points), 6 + len(modes)))
         for k in range(3):
             turn = Rotation.from_rotvec(1e-3 * np.eye(3)[k]).as_matrix()
-            jacobian[:, k] = (residual(rotation @ turn, centre, size)[0] - error) / 1e-3
-            jacobian[:, 3 + k] = (residual(rotation, centre + 0.1 * rotation[:, k], size)[0] - error) / 0.1
-        jacobian[:, 6] = (residual(rotation, centre, size + 1e-3)[0] - error) / 1e-3
+            jacobian[:, k] = (radius_error(rotation @ turn, centre)[0] - error) / 1e-3
+            jacobian[:, 3 + k] = (radius_error(rotation, centre + 0.1 * rotation[:, k])[0] - error) / 0.1
+        for k, mode in enumerate(modes):
+            jacobian[:, 6 + k] = -look_up(mode, pixel)
+        turned = Rotation.from_matrix(guess.rotation.T @ rotation).as_rotvec()
+        state = np.concatenate([turned, rotation.T @ (centre - guess.centre), shape])
         normal = (jacobian * weight[:, None]).T
-        step = -np.linalg.solve(normal @ jacobian + prior, normal @ error)
+        step = -np.linalg.solve(normal @ jacobian + np.diag(precision), normal @ error + precision * state)
+        step *= min(1.0, LARGEST_TURN / (np.abs(step[:3]).max() + 1e-12))
         rotation = rotation @ Rotation.from_rotvec(step[:3]).as_matrix()
-        centre, size = centre + rotation @ step[3:6], size + step[6]
-        if np.abs(step[:3]).max() < 1e-4 and np.abs(step[3:6]).max() < 0.01:
+        centre, shape = centre + rotation @ step[3:6], shape + step[6:]
+        outer = mean + np.tensordot(shape, modes, 1)
+        if np.abs(step[:3]).max() < 3e-4 and np.abs(step[3:6]).max() < 0.03:
             break
-    return Pose(rotation, centre), float(size)
+    return Pose(rotation, centre), shape

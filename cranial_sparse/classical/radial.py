@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, label
 
-from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map
+from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast, directions, look_up, to_pixel
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
@@ -17,7 +17,10 @@ from cranial_sparse.geometry import Geometry, Volume
 
 OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.5)
 THICKNESS_KERNEL = Kernel(length=20.0, noise=0.5, mirror=0.5)
-SMALLEST_HOLE = 300.0  # mm² of outer table; smaller gaps are sutures, vessels and thin bone
+BENDING_KERNEL = Kernel(length=40.0, noise=1.0, mirror=0.0)
+BENDING, BENDINGS = 5, 3  # every fifth pixel, about 10 mm apart, is enough to see where a vault goes
+SMALLEST_HOLE = 500.0  # mm² of outer table; smaller gaps are sutures, vessels and thin bone
+MISSED, WALL = 4.0, 1.25  # mm below the expected table: no table was met; within a hole's rim, the wall of the cut was
 OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fixture, or another bone
 LOGIT_PER_MM = 2.0  # the field's logits are signed distance over half a millimetre, about the error of the maps
 RIM = 6.0  # mm: the field reaches this far over the rim, where a cut is oblique
@@ -33,48 +36,54 @@ class Vault:
     hole: NDArray[np.bool_]
 
 
-def cast_vault(skull: Volume, pose: Pose, expected: NDArray, reach: float = 25.0) -> Rays:
-    """Rays [P, P] through every pixel, within ``reach`` mm of the ``expected`` outer radius [P, P]."""
-    unit = directions()[0].reshape(-1, 3)
-    rays = cast(skull, pose, unit, expected.ravel() - reach, expected.ravel() + reach)
-    shape = (PIXELS, PIXELS)
-    return Rays(rays.outer.reshape(shape), rays.inner.reshape(shape), rays.in_view.reshape(shape))
+def cast_vault(skull: Volume, pose: Pose, expected: NDArray, reach: float = 25.0, pixels: NDArray | None = None) -> Rays:
+    """Rays [P, P] within ``reach`` mm of the ``expected`` outer radius [P, P], through ``pixels`` (bool [P, P]) or all."""
+    chosen = np.ones((PIXELS, PIXELS), bool) if pixels is None else pixels
+    middle = expected[chosen]
+    rays = cast(skull, pose, directions()[0][chosen], middle - reach, middle + reach)
+    outer, inner = np.full(chosen.shape, np.nan), np.full(chosen.shape, np.nan)
+    in_view = np.zeros(chosen.shape, bool)
+    outer[chosen], inner[chosen], in_view[chosen] = rays.outer, rays.inner, rays.in_view
+    return Rays(outer, inner, in_view)
 
 
-def expected_outer(rays: Rays, model: RadialModel) -> NDArray[np.float64]:
-    """Where the outer table [P, P] should be, by a robust fit of the shape modes to what was met: no defect mask needed."""
-    met = np.isfinite(rays.outer) & directions()[1]
-    return robust_outer(rays.outer, met & (model.presence > 0.5), model)
+def expected_outer(skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel) -> NDArray[np.float64]:
+    """Where the outer table [P, P] of this skull (bool [X, Y, Z]) should be; no defect mask needed.
 
-
-def find_hole(rays: Rays, model: RadialModel) -> NDArray[np.bool_]:
-    """Pixels [P, P] where no bone was met near the expected table although skulls have some there."""
+    The table ``fitted`` [P, P] with the pose bends to the bone within 6 mm of it, and again: an unusual occiput is
+    reached from its sides, while a hole and a fixture, with no bone near the surface, are bridged.
+    """
+    row, column = np.indices((PIXELS, PIXELS))
     inside = directions()[1]
-    missing = inside & (model.presence > 0.9) & rays.in_view & ~np.isfinite(rays.outer)
+    thin = (row % BENDING == 0) & (column % BENDING == 0) & inside & (model.presence > 0.5)
+    expected = fitted.copy()
+    for target in (thin,) * BENDINGS + (inside,):
+        rays = cast_vault(skull, pose, expected, OFF_SURFACE, pixels=thin)
+        met = np.isfinite(rays.outer)
+        if met.any():
+            expected[target] = conditional_mean(rays.outer, met, target, model.outer, model.surface, BENDING_KERNEL)
+    return expected
+
+
+def find_hole(rays: Rays, expected: NDArray, model: RadialModel) -> NDArray[np.bool_]:
+    """Pixels [P, P] where bone is missing near the ``expected`` table [P, P] although skulls have some there.
+
+    A hole is a large region where practically every skull has bone; from there it grows to pixels where most have,
+    and to those where the ray met the wall of the cut, a little below the table.
+    """
+    table = directions()[1] & rays.in_view
+    missing = table & (model.presence > 0.8) & _absent(rays, expected, MISSED)
     # a gap as narrow as a suture or a slice of thin bone is not a defect
     regions, count = label(binary_opening(missing, iterations=2))
-    area = np.bincount(regions.ravel(), minlength=count + 1) * PIXEL_MM**2
+    area = np.bincount(regions[model.presence > 0.99], minlength=count + 1) * PIXEL_MM**2
     large = area >= SMALLEST_HOLE
     large[0] = False
-    return binary_dilation(large[regions], iterations=3, mask=missing)
+    wall = table & (model.presence > 0.5) & _absent(rays, expected, WALL)
+    return binary_dilation(large[regions], iterations=3, mask=missing | wall)
 
 
-def robust_outer(outer: NDArray, met: NDArray, model: RadialModel, rounds: int = 12) -> NDArray[np.float64]:
-    """[P, P] outer radius by a ridge fit of the modes, reweighted by Geman-McClure so that gaps and fixtures drop out."""
-    used = met.copy()
-    used[np.add.outer(np.arange(PIXELS), np.arange(PIXELS)) % 2 == 1] = False
-    modes = model.outer.modes[:, used].astype(np.float64)
-    target = outer[used] - model.outer.mean[used]
-    weight = np.ones(len(target))
-    coefficients = np.zeros(len(modes))
-    for k in range(rounds):
-        weighted = modes * weight
-        # one unit per mode is one standard deviation; residuals are correlated, so few of them count as independent
-        coefficients = np.linalg.solve(weighted @ modes.T / 50 + np.eye(len(modes)), weighted @ target / 50)
-        error = target - coefficients @ modes
-        scale = max(2.0, 8.0 * 0.7**k)
-        weight = 1 / (1 + (error / scale) ** 2) ** 2
-    return model.outer.mean + np.tensordot(coefficients, model.outer.modes, 1)
+def _absent(rays: Rays, expected: NDArray, depth: float) -> NDArray[np.bool_]:
+    return ~np.isfinite(rays.outer) | (rays.outer < expected - depth)
 
 
 def complete_vault(rays: Rays, hole: NDArray, model: RadialModel) -> Vault:
@@ -84,7 +93,7 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel) -> Vault:
     # thickness read where the cut is oblique is wrong, so it stays farther away from the hole
     on_table = np.isfinite(rays.outer) & directions()[1]
     safe_outer = on_table & ~binary_dilation(hole, iterations=1)
-    safe_thickness = on_table & ~binary_dilation(hole, iterations=3) & (thickness > 1) & (thickness < 21)
+    safe_thickness = on_table & ~binary_dilation(hole, iterations=4) & (thickness > 1) & (thickness < 21)
     outer = _filled(rays.outer, safe_outer, region, model.outer, model, OUTER_KERNEL)
     thick = _filled(thickness, safe_thickness, region, model.thickness, model, THICKNESS_KERNEL)
     return Vault(outer, np.maximum(thick, 1.5), hole)
@@ -142,10 +151,10 @@ def radial_completer(skull: Volume, model: RadialModel | None = None) -> Field |
     Raises InputError where there is no bone or too little of the vault is in view.
     """
     model = model or shipped_model()
-    pose, size = estimate_pose(skull, model.outer.mean)
-    expected = expected_outer(cast_vault(skull, pose, model.outer.mean * size), model)
+    pose, fitted = estimate_pose(skull, model.outer)
+    expected = expected_outer(skull, pose, fitted, model)
     rays = cast_vault(skull, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, model)
+    hole = find_hole(rays, expected, model)
     if not hole.any():
         return None
     vault = complete_vault(rays, hole, model)

@@ -54,7 +54,9 @@ def prepare_case(case: Case, source: Source) -> Prepared:
     skull = skulls.complete or skulls.defective
     if skull is None:
         raise InputError(f"case {case.id}: has neither a complete nor a defective skull; leave it out")
-    pose, size = estimate_pose(skull, shipped_model().outer.mean)
+    model = shipped_model().outer
+    pose, fitted = estimate_pose(skull, model)
+    size = float(np.mean(fitted / model.mean))
     lattice, outside_ml = lattice_for(skull, pose)
     matrix, offset = pose.index_map(lattice, skull.geometry)
     bone = resample(skull.array, matrix, offset, lattice.shape)
@@ -142,9 +144,10 @@ def source_hash(case: Case) -> str:
 
 
 def made_by() -> str:
-    """What besides the source decides a packed file: format, frame and the mean skull that poses are found by."""
-    mean = hashlib.sha256(np.ascontiguousarray(shipped_model().outer.mean).tobytes()).hexdigest()
-    return f"format {FORMAT}, {SPACING} mm, floor {VAULT_FLOOR} mm, mean {mean[:16]}"
+    """What besides the source decides a packed file: format, frame and the shape model that poses are found by."""
+    model = shipped_model().outer
+    shape = hashlib.sha256(np.concatenate([model.mean[None], model.modes]).tobytes()).hexdigest()
+    return f"format {FORMAT}, {SPACING} mm, floor {VAULT_FLOOR} mm, shape {shape[:16]}"
 
 
 def _finished(path: Path, source: Source) -> Prepared | None:

@@ -18,6 +18,7 @@ from cranial_sparse.classical.radial import radial_completer
 from cranial_sparse.classical.radial_model import RadialModel
 from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.data.defects import cut_volume
+from cranial_sparse.data.elastic import bent
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.networks.cascade import CascadeInputs
 
@@ -25,6 +26,7 @@ MIXTURE = {
     "official": 0.3, "bilateral": 0.1, "frontoorbital": 0.1, "parietotemporal": 0.1, "random_1": 0.1, "random_2": 0.1,
     "craniotomy": 0.1, "ellipsoid": 0.05, "skullfix": 0.05,
 }  # fmt: skip
+ELASTIC = 0.25  # of the samples are bent as well
 ATTEMPTS = 5
 
 
@@ -35,6 +37,8 @@ def draw_sample(
 
     Raises RuntimeError where five cuts in a row left nothing that the proposal could find.
     """
+    if rng.random() < ELASTIC:
+        complete, implant = bent([complete, implant], rng)
     for _ in range(ATTEMPTS):
         kind = str(rng.choice(list(MIXTURE), p=list(MIXTURE.values())))
         geometry = moved(complete.geometry, rng)

@@ -103,16 +103,20 @@ class Cascade(nn.Module):
         )
 
     def forward(
-        self, inputs: CascadeInputs, finest_box: tuple[Tensor, Tensor] | None = None
+        self, inputs: CascadeInputs, finest_box: tuple[Tensor, Tensor] | None = None, levels: int | None = None
     ) -> tuple[LevelOutput, ...]:
-        """``finest_box`` (low, high; voxels of 0.9 mm) restricts the last level while training, which is most of the cost."""
+        """The first ``levels`` levels, or all.
+
+        ``finest_box`` (low, high; voxels of 0.9 mm) restricts the last level while training, which is most of the cost.
+        """
         field = inputs.field.clamp(-FIELD_LIMIT, FIELD_LIMIT)
         bone = torch.stack([inputs.skull, inputs.mirrored])  # uint8 [2, X, Y, Z]: never pooled as a whole
         grid = seed_grid(field, inputs.skull, self.config.seed_logit)
         outputs: list[LevelOutput] = []
         above: tuple[Tensor, BrickGrid] | None = None
         inherited: Tensor | None = None
-        for k, level in enumerate(self.levels):
+        wanted = len(self.levels) if levels is None else levels
+        for k, level in enumerate(self.levels[:wanted]):  # type: ignore[arg-type]
             voxels = coordinates(grid)
             shares = share_at(bone, voxels, SPACINGS[k])
             base = with_bone(field_at(field, voxels, SPACINGS[k]), shares[:, 0])
@@ -133,6 +137,8 @@ class Cascade(nn.Module):
             known = share_at(bone[:1], finer, SPACINGS[k + 1])[:, 0]
             children = with_bone(field_at(field, finer, SPACINGS[k + 1]), known).reshape(-1, 8) + inherited
             outputs.append(LevelOutput(grid, logits, children, SPACINGS[k]))
+            if k + 1 == wanted:
+                break
             source = grid
             if finest_box is not None and k + 2 == len(self.levels):
                 source, hidden, inherited, kept = _restrict(grid, hidden, inherited, finest_box)

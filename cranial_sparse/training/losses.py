@@ -21,16 +21,16 @@ FINEST = 0.45  # mm, the spacing of the volumes in CascadeInputs
 def cascade_loss(outputs: Sequence[LevelOutput], inputs: CascadeInputs, config: LossConfig) -> dict[str, Tensor]:
     """The loss of one case, under "loss", and the unweighted terms of each level, named term_spacing: scalars.
 
-    Raises ValueError where the case has no truth, or the levels and their weights differ in number.
+    ``outputs`` may be the first levels only. Raises ValueError where the case has no truth, or a level no weight.
     """
     if inputs.complete is None:
         raise ValueError("the case has no complete skull to learn from")
-    if len(config.levels) != len(outputs):
+    if len(config.levels) < len(outputs):
         raise ValueError(f"loss.levels: expected {len(outputs)} weights, one per level, got {len(config.levels)}")
     volumes = torch.stack([inputs.complete, inputs.skull])  # uint8 [2, X, Y, Z]
     total = outputs[0].logits.new_zeros(())
     terms: dict[str, Tensor] = {}
-    for output, level_weight in zip(outputs, config.levels, strict=True):
+    for output, level_weight in zip(outputs, config.levels, strict=False):
         voxels = coordinates(output.grid)
         target, known = share_at(volumes, voxels, output.spacing).unbind(1)  # [N]
         weight = 1 - (1 - config.known) * known
@@ -70,16 +70,6 @@ def inside(volume: Tensor, voxels: Tensor) -> Tensor:
     """Which voxels (batch, x, y, z) [N, 4] lie in a volume [X, Y, Z]: bool [N]. A band may reach beyond the crop."""
     size = torch.tensor(volume.shape, device=volume.device)
     return ((voxels[:, 1:] >= 0) & (voxels[:, 1:] < size)).all(dim=1)
-
-
-def at_children(volume: Tensor, voxels: Tensor) -> Tensor:
-    """Values [N, 8] of a volume [X, Y, Z] at the children of voxels [N, 4] of the next coarser level.
-
-    Child 4·dx + 2·dy + dz of (x, y, z) is (2x + dx, 2y + dy, 2z + dz).
-    """
-    offsets = torch.cartesian_prod(*[torch.arange(2, device=voxels.device)] * 3)  # [8, 3], x slowest
-    children = 2 * voxels[:, None, 1:].long() + offsets  # [N, 8, 3]
-    return at_voxels(volume, F.pad(children.reshape(-1, 3), (1, 0))).reshape(-1, 8)
 
 
 def weighted_bce(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:

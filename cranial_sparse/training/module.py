@@ -37,14 +37,15 @@ class CascadeModule(L.LightningModule):
         seed = item_seed(self.config.seed, self.item(batch_idx))
         torch.manual_seed(seed)
         side = self.config.training.finest_box
-        outputs = self.network(inputs, random_box(inputs, side, seed) if side else None)
+        levels = sum(self.global_step >= start for start in self.config.training.level_starts)
+        outputs = self.network(inputs, random_box(inputs, side, seed) if side else None, levels)
         terms = cascade_loss(outputs, inputs, self.config.loss)
         if not torch.isfinite(terms["loss"]):
             raise FloatingPointError(
                 f"loss is {terms['loss'].item()} at step {self.global_step}, item {self.item(batch_idx)}"
             )
         self.recent.append({name: value.detach() for name, value in terms.items()})
-        means = {f"train/{name}": torch.stack([case[name] for case in self.recent]).mean() for name in terms}
+        means = {f"train/{name}": torch.stack([case[name] for case in self.recent if name in case]).mean() for name in terms}
         self.log_dict(means, batch_size=1)
         self.log("train/lr", self.lr_schedulers().get_last_lr()[0], batch_size=1)  # type: ignore[union-attr]
         self.log("loss", means["train/loss"], prog_bar=True, logger=False, batch_size=1)

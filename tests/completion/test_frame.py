@@ -142,7 +142,7 @@ def test_no_real_vault_is_clipped(skulls):
 
     def fitted(path: Path) -> tuple[str, int, float]:
         skull = strided(read_packed(path)[0], 4)
-        pose, _ = estimate_pose(skull, shipped_model().outer.mean)
+        pose, _ = estimate_pose(skull, shipped_model().outer)
         lattice, outside = lattice_for(skull, pose)
         assert_vault_inside(pose.to_canonical(skull.geometry.to_physical(np.argwhere(skull.array))), lattice)
         return path.name[:3], lattice.shape[0], outside
@@ -158,7 +158,7 @@ def test_no_real_vault_is_clipped(skulls):
 def test_the_ceiling_of_the_finest_lattice(skulls):
     """A true implant sampled to the posed lattice and read back at the patient's voxels is the same implant."""
     complete, implant = read_packed(next(path for path in skulls if path.name.startswith("000")))  # tilted gantry
-    pose, _ = estimate_pose(strided(complete, 2), shipped_model().outer.mean)
+    pose, _ = estimate_pose(strided(complete, 2), shipped_model().outer)
     box = find_objects(implant.array.astype(np.uint8))[0]
     corners = np.array(np.meshgrid(*((one.start, one.stop) for one in box))).reshape(3, -1).T
     lattice = canonical_lattice()

@@ -9,7 +9,6 @@ from cranial_sparse.bricks import coordinates, from_coordinates, from_dense, sub
 from cranial_sparse.config import LossConfig
 from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput
 from cranial_sparse.training.losses import (
-    at_children,
     at_voxels,
     cascade_loss,
     missing_dice_loss,
@@ -36,15 +35,6 @@ def test_values_at_voxels_are_zero_outside() -> None:
     volume = torch.arange(8.0).reshape(2, 2, 2)
     voxels = torch.tensor([[0, 0, 0, 1], [0, 1, 1, 1], [0, -1, 0, 0], [0, 0, 2, 0]], dtype=torch.int32)
     assert at_voxels(volume, voxels).tolist() == [1.0, 7.0, 0.0, 0.0]
-
-
-def test_children_follow_the_order_of_the_grid() -> None:
-    volume = torch.rand((4, 4, 4), generator=torch.Generator().manual_seed(0))
-    parents = from_dense(torch.ones((2, 2, 2), dtype=torch.bool))
-    children = at_children(volume, coordinates(parents))  # [8, 8]
-    assert children[0].tolist() == volume[:2, :2, :2].reshape(-1).tolist()  # x slowest
-    fine = coordinates(subdivide(parents))
-    assert sorted(children.reshape(-1).tolist()) == sorted(at_voxels(volume, fine).tolist())
 
 
 def test_bce_by_hand() -> None:
@@ -118,5 +108,11 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
     output = one_voxel_level(0.45, 0.0, None)
     with pytest.raises(ValueError, match="no complete skull"):
         cascade_loss([output], CascadeInputs(case.skull, case.mirrored, case.field), LossConfig(levels=(1.0,)))
-    with pytest.raises(ValueError, match=r"loss\.levels: expected 1 weights"):
-        cascade_loss([output], case, LossConfig())
+    with pytest.raises(ValueError, match=r"loss\.levels: expected 2 weights"):
+        cascade_loss([output, output], case, LossConfig(levels=(1.0,)))
+
+
+def test_the_first_levels_may_come_alone() -> None:
+    case, output = box_case(0, 0), one_voxel_level(0.45, 0.0, None)
+    alone = cascade_loss([output], case, LossConfig(levels=(1.0,)))["loss"]
+    assert torch.equal(cascade_loss([output], case, LossConfig())["loss"], alone)

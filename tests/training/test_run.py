@@ -106,6 +106,13 @@ def test_what_a_run_leaves(whole: Path) -> None:
     assert {"train/loss", "train/lr", "val/dsc", "val/bdsc", "val/hd95", "val/dsc_1.8mm"} <= set(header)
 
 
+def test_levels_join_when_their_time_comes(tmp_path: Path) -> None:
+    run(configure(tmp_path, "training.level_starts=[0,3,6]"))
+    weights = last(tmp_path)["state_dict"]
+    learned = [bool(weights[f"network.levels.{k}.head.weight"].any()) for k in range(3)]
+    assert learned == [True, True, False]
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
