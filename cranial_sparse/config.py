@@ -46,7 +46,9 @@ class TrainingConfig:
     checkpoint_every: int = MISSING  # steps
     validate_every: int = MISSING  # steps
     validate_cases: int | None = MISSING  # null: all
-    level_starts: tuple[int, ...] = MISSING  # the step at which each level begins to learn, coarse to fine; the first is 0
+    level_starts: tuple[int, ...] = (
+        MISSING  # the step at which each level begins to learn, coarse to fine; the first is 0
+    )
     finest_box: int | None = MISSING  # the finest level learns in a cube of so many 0.9 mm voxels; null: everywhere
 
 
@@ -196,7 +198,8 @@ def check(config: Config) -> Config:
     starts = training.level_starts
     if len(starts) != len(config.network.widths) or list(starts) != sorted(starts) or starts[0] != 0:
         raise InputError(
-            f"training.level_starts: expected {len(config.network.widths)} steps, one per level, rising from 0, got {list(starts)}"
+            f"training.level_starts: expected {len(config.network.widths)} steps that rise from 0, one per level, "
+            f"got {list(starts)}"
         )
     if training.precision not in PRECISIONS:
         raise InputError(f"training.precision: expected one of {', '.join(PRECISIONS)}, got '{training.precision}'")

@@ -7,6 +7,7 @@ Gaussian maps. Only means, modes and spreads are shipped; the maps of the skulls
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from scipy.ndimage import distance_transform_edt
 
 from cranial_sparse.classical.gaussian import MapModel
 from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions
+from cranial_sparse.classical.orbital import signed_distance
 from cranial_sparse.classical.pose import estimate_pose, first_guess
 from cranial_sparse.classical.radial import cast_vault
-from cranial_sparse.classical.radial_model import fit_radial_model
+from cranial_sparse.classical.radial_model import PosedMaps, fit_outer, fit_radial_model
+from cranial_sparse.completion.frame import Pose
 from cranial_sparse.data.packed_skullfix import read_packed
 
-ROUNDS, SHAPED_ROUNDS = 3, 2  # of rigid fits to the mean, and of fits of pose and modes together
+ROUNDS, SHAPED_ROUNDS = 2, 2  # of rigid fits to the mean, and of fits of pose and modes together
 SIZE_ALONE = np.full((1, 1, 1), 0.04, np.float32)  # one mode that scales the mean, as heads differ in size by 4 %
 ASSET = Path(__file__).resolve().parents[1] / "cranial_sparse" / "assets" / "radial.safetensors"
 
@@ -43,6 +46,11 @@ def posed_maps(path: Path, model: MapModel) -> dict[str, NDArray]:
         "rotation": pose.rotation, "centre": pose.centre, "size": np.mean(fitted / model.mean),  # type: ignore
         "outer": rays.outer, "inner": rays.inner, "in_view": rays.in_view,
     }  # fmt: skip
+
+
+def posed_orbit(path: Path, pose: Pose) -> tuple[NDArray, NDArray]:
+    """The orbital region of one skull."""
+    return signed_distance(read_packed(path)[0], pose)
 
 
 def mean_map(maps: NDArray) -> NDArray[np.float64]:
@@ -75,10 +83,14 @@ def main() -> None:
             stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
             sizes = stacked["size"]
             mean = mean_map(stacked["outer"] / sizes[:, None, None]) * sizes.mean()
-            model = fit_radial_model(stacked["outer"], stacked["inner"], stacked["in_view"], mean)
-            rigid = round_ + 1 < ROUNDS
-            shape = MapModel(mean, SIZE_ALONE * mean, np.zeros_like(mean)) if rigid else model.outer
+            shape = MapModel(mean, SIZE_ALONE * mean, np.zeros_like(mean))
+            if round_ + 1 >= ROUNDS:
+                shape = fit_outer(stacked["outer"], mean)
             print(f"round {round_ + 1}: size {sizes.mean():.3f} ± {sizes.std():.3f}", flush=True)
+        poses = [Pose(one["rotation"], one["centre"]) for one in found]
+        orbits = list(pool.map(posed_orbit, paths, poses))
+    stacked["orbit"], stacked["orbit_seen"] = (np.stack(part) for part in zip(*orbits, strict=True))
+    model = fit_radial_model(PosedMaps(*(stacked[field.name] for field in fields(PosedMaps))), mean)
     np.savez(args.maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)  # type: ignore
     ASSET.write_bytes(model.to_bytes())
     print(f"{ASSET}: {ASSET.stat().st_size / 1e6:.1f} MB")

@@ -39,7 +39,8 @@ SKULL, LID = shell()
 
 
 def knowing(skull: Volume) -> Completion:
-    return Completion(Volume(LID.array & ~skull.array, skull.geometry), {"proposal": 0.0}, ("As good as it gets.",))
+    implant = Volume(LID.array & ~skull.array, skull.geometry)
+    return Completion(implant, {"proposal": 0.0}, ("As good as it gets.",), outside_ml=2.5)
 
 
 def nothing(skull: Volume) -> Completion:
@@ -88,6 +89,7 @@ def test_summary_is_complete(skull_file: Path, tmp_path: Path):
     assert len(summary["source"]["sha256"]) == 64
     assert set(summary["seconds"]) >= {"read", "proposal", "mesh", "write", "report"}
     assert summary["peak_memory_mb"] > 10
+    assert summary["outside_ml"] == 2.5
     assert summary["versions"]["numpy"] == np.__version__
     assert summary["implant"]["volume_ml"] == pytest.approx(LID.array.sum() * GRID.voxel_volume / 1000)
     assert "As good as it gets." in summary["warnings"]

@@ -64,8 +64,8 @@ def test_optional_values_take_null() -> None:
         ("training.max_minutes=-1", ["training.max_minutes"]),
         ("logging.wandb=maybe", ["logging.wandb", "offline"]),
         ("training.precision=half", ["training.precision", "bf16-mixed", "half"]),
-        ("training.level_starts=[0,5]", ["training.level_starts", "3 steps", "[0, 5]"]),
-        ("training.level_starts=[0,9,5]", ["training.level_starts", "rising"]),
+        ("training.level_starts=[0,5]", ["training.level_starts", "3 steps that rise", "[0, 5]"]),
+        ("training.level_starts=[0,9,5]", ["training.level_starts", "that rise"]),
         ("name=a/b", ["name", "a/b"]),
     ],
 )

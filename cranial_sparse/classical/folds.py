@@ -1,10 +1,11 @@
 """Radial models that have not seen a given skull, for honest proposals while training."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from cranial_sparse.classical.radial_model import RadialModel, fit_radial_model
+from cranial_sparse.classical.radial_model import PosedMaps, RadialModel, fit_radial_model
 
 FOLDS = 5
 SPLIT_SEED = 1
@@ -16,7 +17,8 @@ class FoldModels:
     def __init__(self, maps: Path) -> None:
         with np.load(maps) as stored:
             self.cases: list[str] = [str(case) for case in stored["cases"]]
-            self._maps = {name: stored[name] for name in ("outer", "inner", "in_view", "mean_outer")}
+            self._maps = PosedMaps(*(stored[field.name] for field in fields(PosedMaps)))
+            self._mean_outer = stored["mean_outer"]
         order = np.random.default_rng(SPLIT_SEED).permutation(len(self.cases))
         self._fold = np.empty(len(self.cases), int)
         self._fold[order] = np.arange(len(order)) % FOLDS
@@ -30,8 +32,5 @@ class FoldModels:
         """The model fitted on the folds that ``case`` is not in."""
         fold = int(self._fold[self.cases.index(case)])
         if fold not in self._models:
-            seen, maps = self._fold != fold, self._maps
-            self._models[fold] = fit_radial_model(
-                maps["outer"][seen], maps["inner"][seen], maps["in_view"][seen], maps["mean_outer"]
-            )
+            self._models[fold] = fit_radial_model(self._maps[self._fold != fold], self._mean_outer)
         return self._models[fold]

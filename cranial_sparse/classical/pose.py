@@ -12,36 +12,61 @@ from cranial_sparse.geometry import Volume
 
 VERTEX_HEIGHT = 75.0  # mm from the canonical origin to the vertex of the mean skull
 ROUNDS, STEPS = 4, 20
+LEAST_VAULT = 0.3  # of the rays must meet bone
 CORRELATED = 15.0  # mm²: the variance of a point times how many neighbours say the same as it does
 TURN = np.array([0.2, 0.1, 0.1])  # rad about x, y, z: how far heads are turned from their header; they nod most
 SHIFT = 15.0  # mm: how far they are from where their bounding box puts them
+PITCHES = (-0.5, -0.25, 0.0, 0.25)  # rad: a vault alone looks much the same when it nods, so several starts compete
+UNSURE = 4.0  # mm: an error that counts half as much as no bone at all, when they are compared
 LARGEST_TURN = 0.05  # rad in one step, so that the first steps, far from linear, stay in reach
 
 
 def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.float64]]:
     """Rigid pose of a skull (bool [X, Y, Z]), and its outer radius [P, P] in mm by the mean and modes of ``model``.
 
-    Pose and shape are found together, as the most probable ones: with a large part missing, a rigid fit alone turns the head to make up for its shape. Robust to holes,
-    missing faces and fixtures: outer points are cast from outside, fitted by iteratively reweighted Gauss-Newton
-    (Geman-McClure weights), and cast again from the new pose.
+    Pose and shape are found together, as the most probable ones: with a large part missing, a rigid fit alone turns
+    the head to make up for its shape. Robust to holes, missing faces and fixtures: outer points are cast from
+    outside, fitted by iteratively reweighted Gauss-Newton (Geman-McClure weights), and cast again from the new pose.
 
     Raises InputError where there is no bone or too little vault is in view.
     """
+    guess = first_guess(skull)
+    starts = [Pose(Rotation.from_rotvec([pitch, 0, 0]).as_matrix() @ guess.rotation, guess.centre) for pitch in PITCHES]
+    fits = [fit for start in starts if (fit := _fit_from(start, guess, skull, model))]
+    if not fits:
+        raise InputError(
+            f"skull: less than {LEAST_VAULT:.0%} of the vault is in view; give a scan that shows the vault above the orbits"
+        )
+    _, pose, outer = min(fits, key=lambda fit: fit[0])
+    return pose, outer
+
+
+def _fit_from(start: Pose, guess: Pose, skull: Volume, model: MapModel) -> tuple[float, Pose, NDArray] | None:
+    """The cost, pose and outer radius [P, P] that are reached from ``start``; None where too little bone is met there."""
     unit = _sparse_directions()
     mean, modes = model.mean.astype(np.float64), model.modes.astype(np.float64)
-    guess = pose = first_guess(skull)
-    shape = np.zeros(len(modes))
+    pose, shape = start, np.zeros(len(modes))
+    near, far = np.full(len(unit), INNERMOST), np.full(len(unit), OUTERMOST)
     for _ in range(ROUNDS):
-        rays = cast(skull, pose, unit, np.full(len(unit), INNERMOST), np.full(len(unit), OUTERMOST), step=1.0)
+        rays = cast(skull, pose, unit, near, far, step=1.0)
         met = np.isfinite(rays.outer)
-        if met.mean() < 0.3:
-            raise InputError(
-                f"skull: only {met.mean():.0%} of the vault is in view, expected at least 30 %; "
-                "give a scan that shows the vault above the orbits"
-            )
+        if met.mean() < LEAST_VAULT:
+            return None
         points = pose.to_patient(unit[met] * rays.outer[met, None])
         pose, shape = _fit(points, pose, shape, guess, mean, modes)
-    return pose, mean + np.tensordot(shape, modes, 1)
+    outer = mean + np.tensordot(shape, modes, 1)
+    error = cast(skull, pose, unit, near, far, step=1.0).outer - look_up(outer, to_pixel(unit))
+    misfit = np.where(np.isfinite(error), error**2 / (error**2 + UNSURE**2), 1.0) * UNSURE**2
+    state, precision = _state(pose, guess, shape)
+    return float(misfit.sum() / CORRELATED + precision @ state**2), pose, outer
+
+
+def _state(pose: Pose, guess: Pose, shape: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the priors are about, [6 + K]: turn (rad) and shift (mm) from the guess, modes; and their precisions."""
+    turned = Rotation.from_matrix(guess.rotation.T @ pose.rotation).as_rotvec()
+    shifted = pose.rotation.T @ (pose.centre - guess.centre)
+    precision = np.concatenate([TURN**-2.0, np.full(3, SHIFT**-2.0), np.ones(len(shape))])
+    return np.concatenate([turned, shifted, shape]), precision
 
 
 def _sparse_directions() -> NDArray[np.float64]:
@@ -65,7 +90,6 @@ def _fit(
     points: NDArray, pose: Pose, shape: NDArray, guess: Pose, mean: NDArray, modes: NDArray
 ) -> tuple[Pose, NDArray[np.float64]]:
     rotation, centre = pose.rotation, pose.centre
-    precision = np.array([*TURN**-2, *[SHIFT**-2] * 3, *[1.0] * len(modes)])
     outer = mean + np.tensordot(shape, modes, 1)
 
     def radius_error(rotation: NDArray, centre: NDArray) -> tuple[NDArray, NDArray, NDArray]:
@@ -86,8 +110,7 @@ def _fit(
             jacobian[:, 3 + k] = (radius_error(rotation, centre + 0.1 * rotation[:, k])[0] - error) / 0.1
         for k, mode in enumerate(modes):
             jacobian[:, 6 + k] = -look_up(mode, pixel)
-        turned = Rotation.from_matrix(guess.rotation.T @ rotation).as_rotvec()
-        state = np.concatenate([turned, rotation.T @ (centre - guess.centre), shape])
+        state, precision = _state(Pose(rotation, centre), guess, shape)
         normal = (jacobian * weight[:, None]).T
         step = -np.linalg.solve(normal @ jacobian + np.diag(precision), normal @ error + precision * state)
         step *= min(1.0, LARGEST_TURN / (np.abs(step[:3]).max() + 1e-12))

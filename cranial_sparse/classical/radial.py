@@ -1,4 +1,4 @@
-"""The radial completer: pose, holes, conditional maps, and the signed field they imply."""
+"""The radial completer: pose, holes, conditional maps, the orbits apart, and the signed field they imply."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ from scipy.ndimage import binary_dilation, binary_opening, distance_transform_ed
 
 from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast, directions, look_up, to_pixel
+from cranial_sparse.classical.orbital import complete_distance, distance_at, orbital_share
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.completion.completer import Field
@@ -36,7 +37,9 @@ class Vault:
     hole: NDArray[np.bool_]
 
 
-def cast_vault(skull: Volume, pose: Pose, expected: NDArray, reach: float = 25.0, pixels: NDArray | None = None) -> Rays:
+def cast_vault(
+    skull: Volume, pose: Pose, expected: NDArray, reach: float = 25.0, pixels: NDArray | None = None
+) -> Rays:
     """Rays [P, P] within ``reach`` mm of the ``expected`` outer radius [P, P], through ``pixels`` (bool [P, P]) or all."""
     chosen = np.ones((PIXELS, PIXELS), bool) if pixels is None else pixels
     middle = expected[chosen]
@@ -107,8 +110,24 @@ def _filled(
     return filled
 
 
-def vault_logits(vault: Vault, points: NDArray) -> NDArray[np.float32]:
-    """Occupancy logits at canonical ``points`` [..., 3] (mm): signed distance to the nearer table, over 0.5 mm.
+@dataclass(frozen=True, eq=False)
+class Orbit:
+    """The completed signed distance (mm) over the orbital region, and how far to trust it over the maps [P, P]."""
+
+    distance: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
+def complete_orbit(skull: Volume, pose: Pose, hole: NDArray, model: RadialModel) -> Orbit | None:
+    """The orbital region made whole, or None where the ``hole`` [P, P] stays clear of it."""
+    share = orbital_share(model.presence)
+    if not (share[hole] > 0).any():
+        return None
+    return Orbit(complete_distance(skull, pose, hole, model.orbit), share)
+
+
+def vault_logits(vault: Vault, points: NDArray, orbit: Orbit | None = None) -> NDArray[np.float32]:
+    """Occupancy logits at canonical ``points`` [..., 3] (mm): signed distance to the nearer surface, over 0.5 mm.
 
     Away from the hole the logits fall off, so that the field claims only what is missing and its rim.
     """
@@ -117,6 +136,9 @@ def vault_logits(vault: Vault, points: NDArray) -> NDArray[np.float32]:
     outer, thickness = look_up(vault.outer, pixel), look_up(vault.thickness, pixel)
     beyond = look_up(distance_transform_edt(~vault.hole) * PIXEL_MM, pixel)
     depth = np.minimum(outer - radius, radius - (outer - thickness))
+    if orbit is not None:
+        distance, weight = distance_at(orbit.distance, points)
+        depth += weight * look_up(orbit.share, pixel) * (distance - depth)
     return ((depth - np.maximum(beyond - RIM / 3, 0)) * LOGIT_PER_MM).astype(np.float32)
 
 
@@ -136,12 +158,12 @@ def hole_box(vault: Vault, lattice: Geometry, margin: float = 10.0) -> Geometry:
     return lattice.crop((int(low[0]), int(low[1]), int(low[2])), (int(size[0]), int(size[1]), int(size[2])))
 
 
-def vault_field(vault: Vault, lattice: Geometry, pose: Pose) -> Field:
+def vault_field(vault: Vault, lattice: Geometry, pose: Pose, orbit: Orbit | None = None) -> Field:
     """The logits on every voxel of ``lattice``, computed slab by slab."""
     y, z = np.meshgrid(np.arange(lattice.shape[1]), np.arange(lattice.shape[2]), indexing="ij")
     logits = np.empty(lattice.shape, np.float32)
     for x in range(lattice.shape[0]):
-        logits[x] = vault_logits(vault, lattice.to_physical(np.stack([np.full_like(y, x), y, z], -1)))
+        logits[x] = vault_logits(vault, lattice.to_physical(np.stack([np.full_like(y, x), y, z], -1)), orbit)
     return Field(torch.from_numpy(logits), lattice, pose)
 
 
@@ -158,4 +180,5 @@ def radial_completer(skull: Volume, model: RadialModel | None = None) -> Field |
     if not hole.any():
         return None
     vault = complete_vault(rays, hole, model)
-    return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose)
+    orbit = complete_orbit(skull, pose, hole, model)
+    return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose, orbit)

@@ -88,6 +88,7 @@ def complete_case(
             shape=implant.geometry.shape,
             spacing_mm=implant.geometry.spacing,
             skull_ml=volume_ml(skull.volume),
+            outside_ml=completion.outside_ml,
             implant=facts,
             warnings=notes(skull, completion, facts.empty),
             seconds=dict(seconds),

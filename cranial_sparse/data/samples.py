@@ -26,7 +26,7 @@ MIXTURE = {
     "official": 0.3, "bilateral": 0.1, "frontoorbital": 0.1, "parietotemporal": 0.1, "random_1": 0.1, "random_2": 0.1,
     "craniotomy": 0.1, "ellipsoid": 0.05, "skullfix": 0.05,
 }  # fmt: skip
-ELASTIC = 0.25  # of the samples are bent as well
+ELASTIC = 0.2  # of the samples are bent as well
 ATTEMPTS = 5
 
 

@@ -110,7 +110,10 @@ def _tables(summary: Summary) -> str:
         ),
         ("SHA-256", summary.source.sha256),
         ("grid", f"{grid[0]} voxels of {grid[1]} mm"),
-        ("skull", f"{summary.skull_ml:.1f} ml of bone in view"),
+        (
+            "skull",
+            f"{summary.skull_ml:.1f} ml of bone in view, {summary.outside_ml:.1f} ml of it outside the lattice, unchanged",
+        ),
         *((name, str(value)) for name, value in summary.options.items() if name != "threshold_hu" or ct),
     ]
     software = [*summary.versions.items(), *((name, digest) for name, digest in summary.weights.items())]

@@ -35,7 +35,10 @@ class ImplantFacts:
 
 @dataclass(frozen=True)
 class Summary:
-    """One finished case. ``seconds`` are wall time per stage in order; ``weights`` maps file names to SHA-256."""
+    """One finished case. ``seconds`` are wall time per stage in order; ``weights`` maps file names to SHA-256.
+
+    ``outside_ml`` of the ``skull_ml`` lie outside the canonical lattice and are as they were.
+    """
 
     case: str
     source: Source
@@ -43,6 +46,7 @@ class Summary:
     shape: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
     skull_ml: float
+    outside_ml: float
     implant: ImplantFacts
     warnings: tuple[str, ...]
     seconds: dict[str, float]

@@ -45,7 +45,9 @@ class CascadeModule(L.LightningModule):
                 f"loss is {terms['loss'].item()} at step {self.global_step}, item {self.item(batch_idx)}"
             )
         self.recent.append({name: value.detach() for name, value in terms.items()})
-        means = {f"train/{name}": torch.stack([case[name] for case in self.recent if name in case]).mean() for name in terms}
+        means = {
+            f"train/{name}": torch.stack([case[name] for case in self.recent if name in case]).mean() for name in terms
+        }
         self.log_dict(means, batch_size=1)
         self.log("train/lr", self.lr_schedulers().get_last_lr()[0], batch_size=1)  # type: ignore[union-attr]
         self.log("loss", means["train/loss"], prog_bar=True, logger=False, batch_size=1)

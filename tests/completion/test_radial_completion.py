@@ -69,6 +69,19 @@ def test_two_holes_are_both_filled(head: Volume) -> None:
         assert dsc(completion.implant.array & hole, head.array & hole) > 0.9
 
 
+def test_bone_below_the_lattice_is_counted_and_left_alone(defect: tuple[Volume, np.ndarray]) -> None:
+    defective, truth = defect
+    geometry = defective.geometry
+    deeper = np.pad(defective.array, ((0, 0), (0, 0), (80, 0)))  # 120 mm of neck
+    deeper[50:60, 60:70, :5] = True
+    x, y, z = geometry.origin
+    longer = Geometry(deeper.shape, geometry.spacing, (x, y, z - 120.0))
+    completion = complete(Volume(deeper, longer), system="radial")
+    assert completion.outside_ml == pytest.approx(500 * 1.5**3 / 1000, rel=0.05)
+    assert dsc(completion.implant.array[:, :, 80:], truth) > 0.94
+    assert complete(defective, system="radial").outside_ml == 0
+
+
 def test_no_bone_and_no_vault_are_errors(head: Volume) -> None:
     with pytest.raises(InputError, match="no bone"):
         complete(Volume(np.zeros_like(head.array), head.geometry))

@@ -35,6 +35,7 @@ def _summary(skull: Volume, implant: Volume, **changes: object) -> Summary:
         "shape": skull.geometry.shape,
         "spacing_mm": skull.geometry.spacing,
         "skull_ml": volume_ml(skull),
+        "outside_ml": 1.5,
         "implant": facts,
         "warnings": (),
         "seconds": {"read": 0.5, "complete": 2.25},

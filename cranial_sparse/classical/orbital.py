@@ -1,0 +1,93 @@
+"""The orbital region as a signed distance field: where rays from the middle of the head meet more than two surfaces.
+
+The same conditional Gaussian as for the maps, over the voxels of a box instead of the pixels of an image: a mean and
+modes of the clipped signed distance, and a residual that is correlated nearby and with the other side.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, map_coordinates, minimum_filter, uniform_filter
+
+from cranial_sparse.classical.gaussian import Kernel, MapModel, conditional_mean
+from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
+from cranial_sparse.completion.frame import Pose
+from cranial_sparse.completion.inputs import to_lattice
+from cranial_sparse.geometry import IDENTITY, Geometry, Volume
+
+FINER = 3  # voxels of 0.9 mm, on which distances are measured, along a voxel of the box
+SPACING = 2.7  # mm
+SHAPE = (50, 32, 36)
+BOX = Geometry(SHAPE, (SPACING,) * 3, (-SPACING * (SHAPE[0] - 1) / 2, -114.0, -60.0), IDENTITY)  # symmetric about x = 0
+CLIP = 6.0  # mm: farther from any surface only the side matters
+KERNEL = Kernel(length=15.0, noise=1.0, mirror=0.5)
+NEAR = 4.0  # mm: closer to the hole, distances to what is left say nothing of what was there
+FADE = 6.0  # mm over which the two maps take over at the faces of the box
+CONDITIONING = 1500  # voxels, since the cost grows with their cube
+
+
+def signed_distance(skull: Volume, pose: Pose) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Distance to the surface (mm, positive in bone, clipped) at the voxels of BOX, and whether the scan shows them."""
+    margin = int(np.ceil(CLIP / SPACING)) + 1
+    fine = _finer(BOX, margin)
+    bone = to_lattice(skull, pose, fine).astype(bool)
+    step = SPACING / FINER
+    # half a voxel lies between the centre of the last voxel on either side and the surface
+    inside = distance_transform_edt(bone) * step - step / 2 if bone.any() else np.zeros(bone.shape)
+    outside = distance_transform_edt(~bone) * step - step / 2 if not bone.all() else np.zeros(bone.shape)
+    distance = np.where(bone, inside, -outside if bone.any() else -CLIP)
+    middle = slice(margin * FINER + FINER // 2, -margin * FINER, FINER)
+    index = skull.geometry.to_index(pose.to_patient(BOX.to_physical(np.stack(np.indices(SHAPE), -1))))
+    seen = ((index >= 0) & (index <= np.array(skull.array.shape) - 1)).all(-1)
+    return np.clip(distance[middle, middle, middle], -CLIP, CLIP).astype(np.float32), seen
+
+
+def _finer(box: Geometry, margin: int) -> Geometry:
+    """Voxels a third as long that fill ``box`` and ``margin`` of its voxels more on every side."""
+    step = SPACING / FINER
+    corner = np.asarray(box.origin) - margin * SPACING - (SPACING - step) / 2
+    nx, ny, nz = ((n + 2 * margin) * FINER for n in box.shape)
+    return Geometry((nx, ny, nz), (step,) * 3, (float(corner[0]), float(corner[1]), float(corner[2])), IDENTITY)
+
+
+def complete_distance(skull: Volume, pose: Pose, hole: NDArray, model: MapModel) -> NDArray[np.float64]:
+    """Signed distance (mm) of the complete skull over BOX: completed around the directions of ``hole`` (bool [P, P]).
+
+    The rest is what the defective ``skull`` shows.
+    """
+    distance, seen = signed_distance(skull, pose)
+    points = BOX.to_physical(np.stack(np.indices(SHAPE), -1))
+    radius = np.linalg.norm(points, axis=-1)
+    gap = look_up(distance_transform_edt(~hole), to_pixel(points / radius[..., None])) * (PIXEL_MM * radius / 90.0)
+    target = gap < NEAR
+    known = seen & ~target
+    filled = distance.astype(np.float64)
+    if target.any() and known.any():
+        data = _thinned(known, gap)
+        filled[target] = conditional_mean(distance, data, target, model, points, KERNEL)
+    return filled
+
+
+def _thinned(known: NDArray, gap: NDArray) -> NDArray[np.bool_]:
+    """About CONDITIONING of the ``known`` voxels: the nearer to the hole, the denser."""
+    chosen = np.zeros_like(known)
+    generator = np.random.default_rng(0)
+    candidates = np.flatnonzero(known)
+    weight = 1.0 / (4.0 + gap.ravel()[candidates]) ** 2
+    count = min(CONDITIONING, len(candidates))
+    chosen.ravel()[generator.choice(candidates, count, replace=False, p=weight / weight.sum())] = True
+    return chosen
+
+
+def orbital_share(presence: NDArray) -> NDArray[np.float64]:
+    """[P, P]: how far the orbital field is to be trusted over the two maps, 1 where skulls have no bone to count on."""
+    weakest = minimum_filter(presence, 5)
+    weakest[:, weakest.shape[1] // 2 :] = 1.0  # the back has its own gaps, but no orbits
+    return uniform_filter(np.clip((0.99 - weakest) / 0.05, 0, 1), 5)
+
+
+def distance_at(distance: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:
+    """The field over BOX at canonical ``points`` [..., 3] (mm), interpolated linearly, and a weight: 0 at the box's faces."""
+    index = BOX.to_index(points)
+    value = map_coordinates(distance, np.moveaxis(index, -1, 0), order=1, mode="nearest", prefilter=False)
+    within = np.minimum(index, np.array(SHAPE) - 1 - index).min(-1) * SPACING
+    return value, np.clip(within / FADE, 0, 1)
