@@ -1,7 +1,8 @@
 """Build the radial shape model from the complete training skulls: ``python -m experiments.build_radial --maps maps.npz``.
 
-Alternates between posing every skull on the mean map and averaging the maps of the posed skulls, then fits the two
-Gaussian maps. Only means, modes and spreads are shipped; the maps of the skulls stay where ``--maps`` says.
+Alternates between posing every skull on the model so far and averaging the maps of the posed skulls, then fits the
+Gaussians of the maps and of the orbital region. Only means, modes and spreads are shipped; what was measured on single
+skulls stays where ``--maps`` says.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from cranial_sparse.completion.frame import Pose
 from cranial_sparse.data.packed_skullfix import read_packed
 
 ROUNDS, SHAPED_ROUNDS = 2, 2  # of rigid fits to the mean, and of fits of pose and modes together
-SIZE_ALONE = np.full((1, 1, 1), 0.04, np.float32)  # one mode that scales the mean, as heads differ in size by 4 %
+SIZE = 0.04  # standard deviation of the size of heads
 ASSET = Path(__file__).resolve().parents[1] / "cranial_sparse" / "assets" / "radial.safetensors"
 
 
@@ -35,6 +36,12 @@ def first_map(path: Path) -> NDArray[np.float64]:
     unit = directions()[0].reshape(-1, 3)
     far = np.full(len(unit), OUTERMOST)
     return cast(skull, first_guess(skull), unit, np.full(len(unit), INNERMOST), far, 1.0).outer.reshape(PIXELS, PIXELS)
+
+
+def rigid(mean: NDArray) -> MapModel:
+    """A head that has a size but no other shape than the mean [P, P]."""
+    single = mean.astype(np.float32)
+    return MapModel(single, SIZE * single[None], np.zeros_like(single))
 
 
 def posed_maps(path: Path, model: MapModel) -> dict[str, NDArray]:
@@ -77,15 +84,13 @@ def main() -> None:
     paths = [folder / f"{row[0]}.skull.xz" for row in rows if row[1] == "train"]
     with ProcessPoolExecutor(args.jobs) as pool:
         mean = mean_map(np.stack(list(pool.map(first_map, paths))))
-        shape = MapModel(mean, SIZE_ALONE * mean, np.zeros_like(mean))
+        shape = rigid(mean)
         for round_ in range(ROUNDS + SHAPED_ROUNDS):
             found = list(pool.map(partial(posed_maps, model=shape), paths))
             stacked = {name: np.stack([one[name] for one in found]) for name in found[0]}
             sizes = stacked["size"]
             mean = mean_map(stacked["outer"] / sizes[:, None, None]) * sizes.mean()
-            shape = MapModel(mean, SIZE_ALONE * mean, np.zeros_like(mean))
-            if round_ + 1 >= ROUNDS:
-                shape = fit_outer(stacked["outer"], mean)
+            shape = rigid(mean) if round_ + 1 < ROUNDS else fit_outer(stacked["outer"], mean)
             print(f"round {round_ + 1}: size {sizes.mean():.3f} ± {sizes.std():.3f}", flush=True)
         poses = [Pose(one["rotation"], one["centre"]) for one in found]
         orbits = list(pool.map(posed_orbit, paths, poses))

@@ -36,9 +36,14 @@ def signed_distance(skull: Volume, pose: Pose) -> tuple[NDArray[np.float32], NDA
     outside = distance_transform_edt(~bone) * step - step / 2 if not bone.all() else np.zeros(bone.shape)
     distance = np.where(bone, inside, -outside if bone.any() else -CLIP)
     middle = slice(margin * FINER + FINER // 2, -margin * FINER, FINER)
-    index = skull.geometry.to_index(pose.to_patient(BOX.to_physical(np.stack(np.indices(SHAPE), -1))))
+    index = skull.geometry.to_index(pose.to_patient(_places()))
     seen = ((index >= 0) & (index <= np.array(skull.array.shape) - 1)).all(-1)
-    return np.clip(distance[middle, middle, middle], -CLIP, CLIP).astype(np.float32), seen
+    return np.clip(distance[middle, middle, middle], -CLIP, CLIP).astype(np.float32), np.asarray(seen)
+
+
+def _places() -> NDArray[np.float64]:
+    """Canonical mm of the voxels of BOX, [*SHAPE, 3]."""
+    return BOX.to_physical(np.moveaxis(np.indices(SHAPE), 0, -1))
 
 
 def _finer(box: Geometry, margin: int) -> Geometry:
@@ -55,7 +60,7 @@ def complete_distance(skull: Volume, pose: Pose, hole: NDArray, model: MapModel)
     The rest is what the defective ``skull`` shows.
     """
     distance, seen = signed_distance(skull, pose)
-    points = BOX.to_physical(np.stack(np.indices(SHAPE), -1))
+    points = _places()
     radius = np.linalg.norm(points, axis=-1)
     gap = look_up(distance_transform_edt(~hole), to_pixel(points / radius[..., None])) * (PIXEL_MM * radius / 90.0)
     target = gap < NEAR

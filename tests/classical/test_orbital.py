@@ -50,7 +50,9 @@ def test_distances_of_a_shell() -> None:
 
 def test_distances_follow_the_pose() -> None:
     skull, centre = shell(), np.array([5.0, -300.0, 40.0])
-    moved = Volume(skull.array, Geometry(skull.array.shape, (1.0,) * 3, tuple(np.asarray(skull.geometry.origin) + centre)))
+    moved = Volume(
+        skull.array, Geometry(skull.array.shape, (1.0,) * 3, tuple(np.asarray(skull.geometry.origin) + centre))
+    )
     straight, there = signed_distance(skull, STRAIGHT)[0], signed_distance(moved, Pose(np.eye(3), centre))[0]
     np.testing.assert_allclose(straight, there, atol=1e-5)
 
@@ -106,7 +108,7 @@ def test_reading_between_voxels_and_fading_out() -> None:
     ramp = POINTS[..., 1].copy()
     middle = BOX.to_physical(np.array(SHAPE) / 2 - 0.3)
     edge = BOX.to_physical(np.array([SHAPE[0] / 2, SHAPE[1] / 2, 0.0]))
-    places = np.stack([middle, edge, edge + [0, 0, FADE / 2], edge - [0, 0, 30]])
+    places = np.stack([middle, edge, edge + np.array([0, 0, FADE / 2]), edge - np.array([0, 0, 30])])
     value, weight = distance_at(ramp, places)
     assert value[0] == pytest.approx(middle[1])
     np.testing.assert_allclose(weight, [1, 0, 0.5, 0], atol=1e-9)

@@ -43,7 +43,7 @@ CASES = [f"{k:03d}" for k in range(1, 41)]
 def test_a_fold_leaves_its_own_skulls_out(tmp_path: Path) -> None:
     models = FoldModels(made_up_maps(tmp_path / "maps.npz", CASES))
     members = [models.members(fold) for fold in range(5)]
-    assert sorted(sum(members, [])) == CASES
+    assert sorted(case for part in members for case in part) == CASES
     assert {len(part) for part in members} == {8}
     same, other = (models.without(case) for case in (members[0][0], members[1][0]))
     assert models.without(members[0][1]) is same

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cranial_sparse.bricks import coordinates, from_coordinates, from_dense, subdivide
+from cranial_sparse.bricks import from_coordinates, from_dense
 from cranial_sparse.config import LossConfig
 from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput
 from cranial_sparse.training.losses import (
