@@ -57,7 +57,7 @@ def load_network(path: str | Path) -> Cascade:
     """A cascade from safetensors with its configuration in the metadata. Raises InputError where that is not so."""
     try:
         with safe_open(str(path), "pt") as stored:
-            config = json.loads((stored.metadata() or {})["network"])
+            config = json.loads((stored.metadata() or {})["config"])["network"]
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
     except (OSError, KeyError, ValueError) as error:
         raise InputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from cranial_sparse.errors import InputError
@@ -49,7 +49,7 @@ def export(checkpoint_path: Path, out: Path) -> dict[str, str]:
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}.part")
     try:
-        save_file(averaged_weights(checkpoint), part, metadata)
+        part.write_bytes(save(averaged_weights(checkpoint), metadata))
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from cranial_sparse.completion.refine import load_network
 from cranial_sparse.config import from_plain, load_config, to_plain
 from cranial_sparse.networks.cascade import Cascade, CascadeConfig
 from experiments.export import main
@@ -43,6 +44,7 @@ def test_the_average_is_exported_and_rebuilds_the_network(checkpoint: Path, tmp_
     average = torch.load(checkpoint, weights_only=True)["callbacks"]["ExponentialMovingAverage"]["average"]
     for name, value in network.state_dict().items():
         assert torch.equal(value, average[f"network.{name}"])
+    assert load_network(out).config == network.config  # and the completer can read it
 
 
 def test_one_line_for_what_is_no_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
