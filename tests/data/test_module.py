@@ -30,9 +30,11 @@ def made_up_maps(path: Path, cases: list[str]) -> Path:
     draw = lambda part: part.mean + np.tensordot(rng.normal(size=(len(cases), len(part.modes))), part.modes, 1)  # noqa: E731
     outer, thickness = draw(model.outer), np.clip(draw(model.thickness), 2, 20)
     seen = np.broadcast_to(model.presence > 0.5, outer.shape)
+    orbit = draw(model.orbit).astype(np.float32)
     np.savez(
         path, cases=cases, mean_outer=model.outer.mean, in_view=np.ones_like(seen),
         outer=np.where(seen, outer, np.nan), inner=np.where(seen, outer - thickness, np.nan),
+        orbit=orbit, orbit_seen=np.ones(orbit.shape, bool),
     )  # fmt: skip
     return path
 
