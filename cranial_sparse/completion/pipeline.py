@@ -5,7 +5,7 @@ import time
 from cranial_sparse.classical.radial import radial_completer
 from cranial_sparse.completion.completer import Completer
 from cranial_sparse.completion.completion import Completion
-from cranial_sparse.completion.frame import lattice_for
+from cranial_sparse.completion.frame import bone_outside_ml
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.refine import refine_field, shipped_network
 from cranial_sparse.errors import InputError
@@ -44,4 +44,7 @@ def complete_with(skull: Volume, completer: Completer, refine: bool) -> Completi
     implant = missing_bone(logits, box, skull)
     seconds["to patient"] = time.perf_counter() - started
     warnings = () if implant.array.any() else (NOTHING_MISSING,)
-    return Completion(implant, seconds, warnings, lattice_for(skull, field.pose)[1])
+    started = time.perf_counter()
+    outside_ml = bone_outside_ml(skull, field.pose)
+    seconds["count outside"] = time.perf_counter() - started
+    return Completion(implant, seconds, warnings, outside_ml)

@@ -29,7 +29,7 @@ def test_the_shipped_cascade_fills_a_hole_in_the_mean_head(defect: tuple[Volume,
     defective, truth = defect
     completion = complete(defective, system="cascade")
     assert dsc(completion.implant.array, truth) > 0.93
-    assert set(completion.seconds) == {"propose", "refine", "to patient"}
+    assert set(completion.seconds) == {"propose", "refine", "to patient", "count outside"}
 
 
 def test_a_whole_head_is_not_refined(head: Volume) -> None:
