@@ -15,6 +15,7 @@ from cranial_sparse.bricks import from_dense
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.completion.frame import SPACING, VAULT_FLOOR, lattice_for
+from cranial_sparse.completion.resampling import resample, resample_near
 from cranial_sparse.data.datasets import read_case
 from cranial_sparse.data.layouts import Case
 from cranial_sparse.data.prepared import (
@@ -27,7 +28,6 @@ from cranial_sparse.data.prepared import (
     save_prepared,
     write_whole,
 )
-from cranial_sparse.data.resampling import resample, resample_near
 from cranial_sparse.errors import InputError
 
 DETACHED = (".nhdr", ".mhd")  # headers whose voxels are in a file beside them

@@ -16,7 +16,7 @@ import numpy as np
 
 from cranial_sparse.bricks import BrickGrid, difference, pack, to_dense, unpack
 from cranial_sparse.completion.frame import Pose
-from cranial_sparse.data.resampling import resample
+from cranial_sparse.completion.resampling import resample
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 
