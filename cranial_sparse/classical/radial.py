@@ -1,6 +1,7 @@
 """The radial completer: pose, holes, conditional maps, the orbits apart, and the signed field they imply."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -35,6 +36,11 @@ class Vault:
     outer: NDArray[np.float64]
     thickness: NDArray[np.float64]
     hole: NDArray[np.bool_]
+
+    @cached_property
+    def beyond(self) -> NDArray[np.float64]:
+        """Distance from the hole, mm [P, P], 0 inside."""
+        return distance_transform_edt(~self.hole) * PIXEL_MM
 
 
 def cast_vault(
@@ -134,7 +140,7 @@ def vault_logits(vault: Vault, points: NDArray, orbit: Orbit | None = None) -> N
     radius = np.linalg.norm(points, axis=-1)
     pixel = to_pixel(points / np.maximum(radius, 1e-6)[..., None])
     outer, thickness = look_up(vault.outer, pixel), look_up(vault.thickness, pixel)
-    beyond = look_up(distance_transform_edt(~vault.hole) * PIXEL_MM, pixel)
+    beyond = look_up(vault.beyond, pixel)
     depth = np.minimum(outer - radius, radius - (outer - thickness))
     if orbit is not None:
         distance, weight = distance_at(orbit.distance, points)
