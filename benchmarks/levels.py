@@ -24,9 +24,11 @@ from benchmarks.common import machine
 from cranial_sparse.bricks import coordinates
 from cranial_sparse.classical.radial import radial_completer
 from cranial_sparse.completion.completer import Field
-from cranial_sparse.completion.inputs import cascade_inputs, halved, to_lattice
+from cranial_sparse.completion.frame import halved
+from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.refine import dense_logits, level_lattice, shipped_network
+from cranial_sparse.completion.resampling import to_lattice
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.geometry import Volume
 from cranial_sparse.metrics import dsc, evaluate_case, failed_case

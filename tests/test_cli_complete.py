@@ -14,7 +14,9 @@ from cranial_sparse.cli import main
 from cranial_sparse.cli.batch import complete_all
 from cranial_sparse.cli.case import Options, complete_case, split_stage
 from cranial_sparse.cli.inputs import Case, find_inputs
+from cranial_sparse.cli.provenance import sha256
 from cranial_sparse.completion.completion import Completion
+from cranial_sparse.data.atlas import ATLAS
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.topology import is_watertight
@@ -40,7 +42,7 @@ SKULL, LID = shell()
 
 def knowing(skull: Volume) -> Completion:
     implant = Volume(LID.array & ~skull.array, skull.geometry)
-    return Completion(implant, {"proposal": 0.0}, ("As good as it gets.",), outside_ml=2.5)
+    return Completion(implant, {"proposal": 0.0}, ("As good as it gets.",), 2.5, ("atlas.sdf",))
 
 
 def nothing(skull: Volume) -> Completion:
@@ -90,6 +92,7 @@ def test_summary_is_complete(skull_file: Path, tmp_path: Path):
     assert set(summary["seconds"]) >= {"read", "proposal", "mesh", "write", "report"}
     assert summary["peak_memory_mb"] > 10
     assert summary["outside_ml"] == 2.5
+    assert summary["weights"] == {"atlas.sdf": sha256(ATLAS)}  # what was used, and nothing else that ships
     assert summary["versions"]["numpy"] == np.__version__
     assert summary["implant"]["volume_ml"] == pytest.approx(LID.array.sum() * GRID.voxel_volume / 1000)
     assert "As good as it gets." in summary["warnings"]

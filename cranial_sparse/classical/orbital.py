@@ -11,7 +11,7 @@ from scipy.ndimage import distance_transform_edt, map_coordinates, minimum_filte
 from cranial_sparse.classical.gaussian import Kernel, MapModel, conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
 from cranial_sparse.completion.frame import Pose
-from cranial_sparse.completion.inputs import to_lattice
+from cranial_sparse.completion.resampling import to_lattice
 from cranial_sparse.geometry import IDENTITY, Geometry, Volume
 
 FINER = 3  # voxels of 0.9 mm, on which distances are measured, along a voxel of the box

@@ -12,6 +12,7 @@ from cranial_sparse.classical.gaussian import MapModel, fit_map_model
 from cranial_sparse.classical.maps import directions
 
 OUTER_MODES, THICKNESS_MODES, ORBIT_MODES = 20, 10, 30
+WEIGHTS = "radial.safetensors"
 OFF_MEAN = 22.0  # mm from the mean table: farther away it is another bone
 
 
@@ -86,4 +87,4 @@ def fit_outer(outer: NDArray, mean_outer: NDArray) -> MapModel:
 @cache
 def shipped_model() -> RadialModel:
     """The model made from the 70 training skulls; CC BY-NC-SA 4.0, see the notice beside it."""
-    return RadialModel.from_bytes(files("cranial_sparse.assets").joinpath("radial.safetensors").read_bytes())
+    return RadialModel.from_bytes(files("cranial_sparse.assets").joinpath(WEIGHTS).read_bytes())

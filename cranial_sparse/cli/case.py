@@ -94,7 +94,7 @@ def complete_case(
             seconds=dict(seconds),
             peak_memory_mb=peak_memory_mb(),
             versions=versions(),
-            weights=weight_hashes(),
+            weights=weight_hashes(completion.weights),
             created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         )
 

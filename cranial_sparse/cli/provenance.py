@@ -11,7 +11,6 @@ from pathlib import Path
 from cranial_sparse import __version__
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image")
-TEXT = {".md", ".txt", ".py", ".json"}
 
 
 def sha256(path: Path) -> str:
@@ -25,16 +24,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-@cache
-def weight_hashes() -> dict[str, str]:
-    """SHA-256 of each file of weights, atlas or shape model that ships with the package, by name."""
-    folder = Path(str(files("cranial_sparse").joinpath("assets")))
-    if not folder.is_dir():
-        return {}
-    shipped = sorted(
-        p for p in folder.rglob("*") if p.is_file() and p.suffix not in TEXT and "__pycache__" not in p.parts
-    )
-    return {str(p.relative_to(folder)): sha256(p) for p in shipped}
+def weight_hashes(names: tuple[str, ...]) -> dict[str, str]:
+    """SHA-256 of files of weights or shape models that ship with the package, by name."""
+    folder = Path(str(files("cranial_sparse.assets")))
+    return {name: sha256(folder / name) for name in names}
 
 
 @cache

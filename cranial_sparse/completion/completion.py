@@ -12,9 +12,11 @@ class Completion:
     ``implant`` is bool [X, Y, Z] and never overlaps the skull; it is empty where the skull has no defect.
     ``seconds`` holds the wall time of each stage in order; ``warnings`` are sentences for the user. ``outside_ml`` is
     bone outside the canonical lattice, such as the face and the neck, which no system looks at or changes.
+    ``weights`` are the files in cranial_sparse/assets that the result depends on.
     """
 
     implant: Volume
     seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     outside_ml: float = 0.0
+    weights: tuple[str, ...] = ()

@@ -57,6 +57,14 @@ def canonical_lattice(level: int = 0, extent: int = SIZE) -> Geometry:
     )
 
 
+def halved(lattice: Geometry) -> Geometry:
+    """The lattice whose 2³ blocks are the voxels of ``lattice``."""
+    nx, ny, nz = lattice.shape
+    sx, sy, sz = (length / 2 for length in lattice.spacing)
+    corner = lattice.to_physical(np.full(3, -0.25))
+    return Geometry((2 * nx, 2 * ny, 2 * nz), (sx, sy, sz), (*map(float, corner),), lattice.direction)  # type: ignore[arg-type]
+
+
 def lattice_for(skull: Volume, pose: Pose) -> tuple[Geometry, float]:
     """The lattice for a skull (bool [X, Y, Z]), and how many ml of its bone lie outside.
 

@@ -12,7 +12,8 @@ from torch.nn.functional import interpolate
 
 from cranial_sparse.bricks import coordinates
 from cranial_sparse.completion.completer import Field
-from cranial_sparse.completion.inputs import cascade_inputs, halved
+from cranial_sparse.completion.frame import halved
+from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.networks.cascade import FIELD_LIMIT, Cascade, CascadeConfig, CascadeInputs, LevelOutput

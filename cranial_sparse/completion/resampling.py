@@ -6,9 +6,22 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from cranial_sparse.bricks import from_dense
+from cranial_sparse.completion.frame import Pose
+from cranial_sparse.geometry import Geometry, Volume
 
 BLOCK = 16  # voxels along a block: small enough to pass over air, large enough to be worth a call
 CELL = 8  # voxels along a brick of the source
+
+
+def to_lattice(volume: Volume, pose: Pose, lattice: Geometry, mirrored: bool = False) -> NDArray[np.uint8]:
+    """A bool volume on the patient's grid at the voxels of a canonical ``lattice``, as resample does it.
+
+    ``mirrored`` reads it at the reflection of every voxel in the plane x = 0.
+    """
+    if mirrored:
+        pose = Pose(pose.rotation * [-1.0, 1.0, 1.0], pose.centre)
+    matrix, offset = pose.index_map(lattice, volume.geometry)
+    return resample(volume.array, matrix, offset, lattice.shape).view(np.uint8)
 
 
 def resample(

@@ -16,19 +16,17 @@ from cranial_sparse.completion.pipeline import complete
 from cranial_sparse.completion.refine import load_network, refine_field, shipped_network
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
+from cranial_sparse.metrics import dsc
 from cranial_sparse.networks.cascade import Cascade, CascadeConfig
 
 TINY = CascadeConfig(widths=((4,), (4,), (4,)))
-
-
-def dsc(a: np.ndarray, b: np.ndarray) -> float:
-    return 2 * float((a & b).sum()) / float(a.sum() + b.sum())
 
 
 def test_the_shipped_cascade_fills_a_hole_in_the_mean_head(defect: tuple[Volume, np.ndarray]) -> None:
     defective, truth = defect
     completion = complete(defective, system="cascade")
     assert dsc(completion.implant.array, truth) > 0.93
+    assert completion.weights == ("radial.safetensors", "cascade.safetensors")
     assert set(completion.seconds) == {"propose", "refine", "to patient", "count outside"}
 
 

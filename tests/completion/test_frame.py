@@ -15,9 +15,9 @@ from scipy.spatial.transform import Rotation
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.completion.completer import Field
-from cranial_sparse.completion.frame import SIZE, SPACING, VAULT_FLOOR, Pose, canonical_lattice, lattice_for
-from cranial_sparse.completion.inputs import halved, to_lattice
+from cranial_sparse.completion.frame import SIZE, SPACING, VAULT_FLOOR, Pose, canonical_lattice, halved, lattice_for
 from cranial_sparse.completion.patient import patient_logits
+from cranial_sparse.completion.resampling import to_lattice
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.geometry import Geometry, Volume
 

@@ -13,10 +13,7 @@ from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.pipeline import NOTHING_MISSING, complete
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
-
-
-def dsc(a: np.ndarray, b: np.ndarray) -> float:
-    return 2 * float((a & b).sum()) / float(a.sum() + b.sum())
+from cranial_sparse.metrics import dsc
 
 
 def test_a_hole_in_the_mean_head_is_filled(defect: tuple[Volume, np.ndarray]) -> None:
@@ -25,6 +22,7 @@ def test_a_hole_in_the_mean_head_is_filled(defect: tuple[Volume, np.ndarray]) ->
     assert dsc(completion.implant.array, truth) > 0.95
     assert not (completion.implant.array & defective.array).any()
     assert completion.implant.geometry == defective.geometry
+    assert completion.weights == ("radial.safetensors",)
     assert set(completion.seconds) == {"propose", "to patient", "count outside"}
 
 

@@ -11,18 +11,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
 from cranial_sparse.bricks import difference, equal, from_dense, to_dense, union
 from cranial_sparse.cli import main
 from cranial_sparse.completion.frame import Pose, canonical_lattice
-from cranial_sparse.completion.inputs import to_lattice
+from cranial_sparse.completion.resampling import resample
 from cranial_sparse.data.datasets import find_cases, read_case
 from cranial_sparse.data.layouts import Case
 from cranial_sparse.data.prepare import prepare_all, prepare_case, prepare_into, source_hash
 from cranial_sparse.data.prepared import Prepared, Source, find_prepared, load_prepared, save_prepared
-from cranial_sparse.data.resampling import resample, resample_near
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.io.volume import write_volume
@@ -66,38 +64,6 @@ def prepared(packed) -> Prepared:
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * (one & other).sum() / (one.sum() + other.sum()))
-
-
-affines = st.tuples(
-    st.tuples(*[st.floats(-np.pi, np.pi)] * 3), st.floats(0.3, 2.5), st.tuples(*[st.floats(-25, 35)] * 3)
-)
-
-
-@settings(max_examples=25, deadline=None)
-@given(affines, st.integers(0, 2**31), st.sampled_from([0.0005, 0.02, 0.6]))
-def test_passing_over_air_changes_nothing(affine, seed, share):
-    angles, scale, offset = affine
-    rng = np.random.default_rng(seed)
-    mask = rng.random((25, 33, 18)) < share
-    matrix = Rotation.from_euler("xyz", angles).as_matrix() * scale
-    whole = affine_transform(mask.astype(np.float32), matrix, offset, (37, 20, 41), order=1, mode="grid-constant")
-    clear = np.abs(whole - 0.5) > 1e-5  # ties may fall either way
-    found = resample(mask, matrix, np.array(offset), (37, 20, 41))
-    np.testing.assert_array_equal(found[clear], whole[clear] > 0.5)
-    less = mask & (rng.random(mask.shape) < 0.98)
-    np.testing.assert_array_equal(
-        resample_near(less, mask & ~less, matrix, np.array(offset), found.copy()),
-        resample(less, matrix, np.array(offset), (37, 20, 41)),
-    )
-
-
-def test_the_lattice_shows_what_the_cascade_sees(skull):
-    pose = Pose(Rotation.from_euler("xyz", [0.1, -0.05, 0.2]).as_matrix(), np.array([12.0, -18.0, 290.0]))
-    part = canonical_lattice(2)
-    matrix, offset = pose.index_map(part, skull.geometry)
-    ours, theirs = resample(skull.array, matrix, offset, part.shape), to_lattice(skull, pose, part) > 0
-    assert ours.sum() > 10_000
-    assert (ours != theirs).sum() <= 0.001 * theirs.sum()  # theirs ends at the centres of the scan's border voxels
 
 
 def test_a_case_adds_up_and_comes_home(collection, prepared):
