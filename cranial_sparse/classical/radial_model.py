@@ -11,9 +11,20 @@ from safetensors.numpy import load, save
 from cranial_sparse.classical.gaussian import MapModel, fit_map_model
 from cranial_sparse.classical.maps import directions
 
-OUTER_MODES, THICKNESS_MODES, ORBIT_MODES = 20, 10, 30
 WEIGHTS = "radial.safetensors"
 OFF_MEAN = 22.0  # mm from the mean table: farther away it is another bone
+
+
+@dataclass(frozen=True)
+class Modes:
+    """How many modes each map gets; experiments.cross_validate compares other numbers."""
+
+    outer: int = 20
+    thickness: int = 10
+    orbit: int = 30
+
+
+SHIPPED_MODES = Modes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +75,7 @@ class PosedMaps:
         return PosedMaps(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def fit_radial_model(maps: PosedMaps, mean_outer: NDArray) -> RadialModel:
+def fit_radial_model(maps: PosedMaps, mean_outer: NDArray, modes: Modes = SHIPPED_MODES) -> RadialModel:
     """The model of these skulls; ``mean_outer`` [P, P] (mm) tells bone of the vault from what lies behind or before it."""
     outer, inner, in_view = maps.outer, maps.inner, maps.in_view
     thickness = outer - inner
@@ -72,16 +83,16 @@ def fit_radial_model(maps: PosedMaps, mean_outer: NDArray) -> RadialModel:
     plausible = met & (thickness > 1) & (thickness < 21)
     met_share = met.sum(0) / np.maximum(in_view.sum(0), 1)
     return RadialModel(
-        fit_outer(outer, mean_outer),
-        fit_map_model(thickness, plausible, THICKNESS_MODES),
+        fit_outer(outer, mean_outer, modes.outer),
+        fit_map_model(thickness, plausible, modes.thickness),
         ((met_share + met_share[::-1]) / 2).astype(np.float32),
-        fit_map_model(maps.orbit.astype(np.float32), maps.orbit_seen, ORBIT_MODES),
+        fit_map_model(maps.orbit.astype(np.float32), maps.orbit_seen, modes.orbit),
     )
 
 
-def fit_outer(outer: NDArray, mean_outer: NDArray) -> MapModel:
+def fit_outer(outer: NDArray, mean_outer: NDArray, modes: int = Modes.outer) -> MapModel:
     """The model of the outer radius alone."""
-    return fit_map_model(outer, np.isfinite(outer) & (np.abs(outer - mean_outer) < OFF_MEAN), OUTER_MODES)
+    return fit_map_model(outer, np.isfinite(outer) & (np.abs(outer - mean_outer) < OFF_MEAN), modes)
 
 
 @cache
