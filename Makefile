@@ -1,7 +1,8 @@
 # `make demo` completes a phantom skull at 512³; `make test` runs the checks. Each makes .venv first, once.
-# PYTHON picks the interpreter, PIP_ARGS is passed to pip (an index, a cache, --no-index …).
+# PYTHON picks the interpreter, PIP_ARGS is passed to pip (an index, a cache, --no-index …), EXTRAS are of pyproject.toml.
 PYTHON ?= python3
 PIP_ARGS ?=
+EXTRAS ?= test
 VENV := .venv
 BIN := $(VENV)/bin
 # torch reads its own sources as text, which fails in an ASCII locale
@@ -25,7 +26,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 $(STAMP): $(SOURCES)
-	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" sh scripts/install.sh $(VENV)
+	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" sh scripts/install.sh $(VENV) $(EXTRAS)
 	@touch $@
 
 clean:

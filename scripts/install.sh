@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes a virtual environment, installs the locked dependencies and builds the kernels: install.sh VENV
+# Makes a virtual environment, installs the locked dependencies and builds the kernels: install.sh VENV [EXTRAS]
 set -eu
 venv=$1
+extras=${2:-test}
 python=${PYTHON:-python3}
 
 fail() { echo "error: $1" >&2; exit 1; }
@@ -17,7 +18,7 @@ log=$venv/install.log
 # shellcheck disable=SC2086
 {
     "$venv/bin/python" -m pip install ${PIP_ARGS:-} -c constraints.txt torch scikit-build-core nanobind cmake ninja &&
-    "$venv/bin/python" -m pip install ${PIP_ARGS:-} -c constraints.txt --no-build-isolation -e '.[test]'
+    "$venv/bin/python" -m pip install ${PIP_ARGS:-} -c constraints.txt --no-build-isolation -e ".[$extras]"
 } >"$log" 2>&1 || {
     tail -n 5 "$log" >&2
     if grep -qE 'NewConnectionError|Temporary failure in name resolution|No matching distribution' "$log"; then
