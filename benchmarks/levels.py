@@ -31,6 +31,7 @@ from cranial_sparse.completion.refine import dense_logits, level_lattice, shippe
 from cranial_sparse.completion.resampling import to_lattice
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.geometry import Volume
+from cranial_sparse.io.files import write_whole
 from cranial_sparse.metrics import dsc, evaluate_case, failed_case
 from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput, share_at
 
@@ -160,15 +161,14 @@ def main() -> None:
     irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
     wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
     target = args.out / "levels.json"
-    args.out.mkdir(parents=True, exist_ok=True)
     cases: dict[str, dict] = json.loads(target.read_text(encoding="utf-8"))["cases"] if target.is_file() else {}
     todo = [name for name in wanted if name not in cases]
     with ProcessPoolExecutor(args.jobs) as pool:
         for name, row in zip(todo, pool.map(partial(score_case, folder=folder), todo), strict=True):
             cases[name] = row
             print(f"{name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
-            target.write_text(json.dumps({"machine": machine(), "cases": cases}, indent=1), encoding="utf-8")
-    (args.out / "levels.md").write_text(page(cases), encoding="utf-8")
+            write_whole(target, json.dumps({"machine": machine(), "cases": cases}, indent=1))
+    write_whole(args.out / "levels.md", page(cases))
     print(page(cases).split("## Every case")[0])
 
 

@@ -10,6 +10,7 @@ import yaml
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from cranial_sparse.classical.folds import FOLDS
 from cranial_sparse.data.module import DataConfig
 from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeConfig
@@ -195,6 +196,11 @@ def check(config: Config) -> Config:
     for name in ("lr_end", "ema_decay"):
         if not 0 <= getattr(training, name) <= 1:
             raise InputError(f"training.{name}: expected a value from 0 to 1, got {getattr(training, name)}")
+    if config.data.fold is not None and config.data.fold not in range(FOLDS):
+        raise InputError(f"data.fold: expected 0 to {FOLDS - 1} or null, got {config.data.fold}")
+    for name, least in (("pool_size", 1), ("validation_cases", 0), ("workers", 0)):
+        if getattr(config.data, name) < least:
+            raise InputError(f"data.{name}: expected at least {least}, got {getattr(config.data, name)}")
     starts = training.level_starts
     if len(starts) != len(config.network.widths) or list(starts) != sorted(starts) or starts[0] != 0:
         raise InputError(

@@ -6,6 +6,7 @@ skulls stays where ``--maps`` says.
 """
 
 import argparse
+import io
 import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
@@ -24,6 +25,7 @@ from cranial_sparse.classical.radial import cast_vault
 from cranial_sparse.classical.radial_model import PosedMaps, fit_outer, fit_radial_model
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.data.packed_skullfix import read_packed
+from cranial_sparse.io.files import write_whole
 
 ROUNDS, SHAPED_ROUNDS = 2, 2  # of rigid fits to the mean, and of fits of pose and modes together
 SIZE = 0.04  # standard deviation of the size of heads
@@ -96,8 +98,10 @@ def main() -> None:
         orbits = list(pool.map(posed_orbit, paths, poses))
     stacked["orbit"], stacked["orbit_seen"] = (np.stack(part) for part in zip(*orbits, strict=True))
     model = fit_radial_model(PosedMaps(*(stacked[field.name] for field in fields(PosedMaps))), mean)
-    np.savez(args.maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)  # type: ignore
-    ASSET.write_bytes(model.to_bytes())
+    maps = io.BytesIO()
+    np.savez(maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)  # type: ignore
+    write_whole(args.maps, maps.getvalue())
+    write_whole(ASSET, model.to_bytes())
     print(f"{ASSET}: {ASSET.stat().st_size / 1e6:.1f} MB")
 
 

@@ -35,6 +35,7 @@ from cranial_sparse.data.defects import SKULLBREAK_KINDS, cut_volume
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
+from cranial_sparse.io.files import write_whole
 from cranial_sparse.metrics import dsc
 
 KINDS = ("official", *SKULLBREAK_KINDS)
@@ -122,7 +123,7 @@ def main() -> None:
         for job, row in zip(todo, run, strict=True):
             if row is not None:
                 scores["/".join(job)] = row
-                args.out.write_text(json.dumps(scores, indent=1), encoding="utf-8")
+                write_whole(args.out, json.dumps(scores, indent=1))
     print(table(scores))
 
 

@@ -1,6 +1,7 @@
 """``cranial-sparse complete``: defective skulls in, implants out."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from cranial_sparse.cli.case import Options
     from cranial_sparse.cli.inputs import find_inputs
     from cranial_sparse.completion.completion import Completion
+    from cranial_sparse.errors import InputError
     from cranial_sparse.geometry import Volume
 
     def completer(skull: Volume) -> Completion:
@@ -62,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
         return complete(skull, system=args.system)
 
+    if args.threshold is not None and not math.isfinite(args.threshold):
+        raise InputError(f"--threshold {args.threshold}: expected a number of Hounsfield units, such as 150")
     chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
     options = Options(system=args.system, overwrite=args.overwrite, **chosen)
     found, problems = find_inputs(args.inputs)

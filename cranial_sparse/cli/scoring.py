@@ -11,6 +11,7 @@ from rich.table import Table
 
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
+from cranial_sparse.io.files import write_whole
 from cranial_sparse.io.volume import VOLUME_SUFFIXES, read_volume, volume_suffix
 from cranial_sparse.metrics import Scores, ScoreTable, evaluate_case, failed_case, same_grid
 
@@ -100,8 +101,7 @@ def write_table(table: ScoreTable, path: Path) -> None:
     )
     try:
         for file, text in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text(), encoding="utf-8")
+            write_whole(file, text())
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written ({error.strerror}); choose another place") from error
 

@@ -16,6 +16,7 @@ from cranial_sparse.geometry import Geometry, Volume
 
 ABSENT = -10.0  # logit of what a field says nothing about
 SMALLEST_PART = 0.1  # of the largest part: a second defect is kept, a crumb is not
+SHELL = 1.5  # mm: along an axis with longer voxels, two of them are no shell but bone
 
 
 def patient_logits(field: Field, patient: Geometry) -> tuple[NDArray[np.float32], tuple[slice, slice, slice]]:
@@ -42,15 +43,19 @@ def patient_logits(field: Field, patient: Geometry) -> tuple[NDArray[np.float32]
 def missing_bone(logits: NDArray, box: tuple[slice, slice, slice], skull: Volume) -> Volume:
     """Bone by the ``logits`` of a box and not in the ``skull``: cleaned, large parts only, on the patient's grid (bool).
 
-    Shells thinner than two voxels, which appear where prediction and bone disagree by less than a voxel, are opened away.
+    Shells thinner than two voxels, which appear where prediction and bone disagree by less than a voxel, are opened away;
+    not along an axis of thick slices, where two voxels may be all that a bone has.
     """
     proposed = (logits > 0) & ~skull.array[box]
     implant = np.zeros(skull.array.shape, bool)
-    tight = find_objects(proposed.astype(np.uint8))
+    tight = find_objects(proposed.astype(np.uint8)) if proposed.any() else []
     if not tight:
         return Volume(implant, skull.geometry)
     proposed = proposed[tight[0]]
     cross = generate_binary_structure(3, 1)
+    for axis, step in enumerate(skull.geometry.spacing):
+        if step > SHELL:
+            np.moveaxis(cross, axis, 0)[[0, 2]] = False
     parts, count = label(binary_erosion(proposed, cross))
     if count:
         size = np.bincount(parts.ravel())

@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -60,13 +60,13 @@ def load_network(path: str | Path) -> Cascade:
         with safe_open(str(path), "pt") as stored:
             config = json.loads((stored.metadata() or {})["config"])["network"]
             weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - not a mapping
-    except (OSError, KeyError, ValueError) as error:
+        config["widths"] = tuple(tuple(widths) for widths in config["widths"])
+        network = Cascade(CascadeConfig(**config))
+        network.load_state_dict(weights)
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(
-            f"{path}: expected weights made by experiments.export, but {error}; export them again"
+            f"{path}: expected weights made by experiments.export, but {' '.join(str(error).split())}; export them again"
         ) from error
-    config["widths"] = tuple(tuple(widths) for widths in config["widths"])
-    network = Cascade(CascadeConfig(**config))
-    network.load_state_dict(weights)
     return network.eval()
 
 

@@ -1,6 +1,6 @@
 """The LightningDataModule: samples cut on the fly, or drawn once into a pool on disk and reused."""
 
-import os
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,15 @@ import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from cranial_sparse.classical.folds import FoldModels
-from cranial_sparse.data.packed_skullfix import read_packed
-from cranial_sparse.data.samples import draw_sample, flipped, load_sample, save_sample
+from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.data.layouts import PACKED_SUFFIX
+from cranial_sparse.data.samples import VERSION, NoUsableDefect, draw_sample, flipped, load_sample, save_sample
+from cranial_sparse.data.training_skulls import TrainingSkull, prepared_skulls, skullfix_folder
 from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeInputs
+
+STREAMS = {"order": 1, "train": 2, "validation": 3}  # of random numbers, kept apart; zeros would be padding
+SKULLS_TRIED = 10
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class DataConfig:
     """Where skulls come from. Only ``train`` skulls are ever read; validation cuts other defects into them."""
 
     folder: str = ""  # holds skullfix/; empty: the environment variable CRANIAL_SPARSE_DATA
+    prepared: tuple[str, ...] = ()  # folders of cranial-sparse prepare, whose skulls join; alone where maps is empty
     maps: str = "runs/maps.npz"  # radial maps of the training skulls, from experiments.build_radial
     pool: str = "runs/pool"  # where drawn samples are kept; empty: draw every sample anew
     pool_size: int = 700
@@ -34,15 +40,16 @@ class SkullSamples(Dataset[CascadeInputs]):
 
     def __init__(self, config: DataConfig, seed: int, length: int, validation: bool) -> None:
         self.config, self.seed, self.length, self.validation = config, seed, length, validation
-        self.folder = data_folder(config)
-        maps = Path(config.maps)
-        if not maps.is_file():
-            raise InputError(
-                f"data.maps: {maps} not found; make it with python -m experiments.build_radial --maps {maps}"
-            )
-        self.models = FoldModels(maps)
-        held_out = self.models.members(config.fold) if config.fold is not None else []
-        self.cases = [case for case in self.models.cases if (case in held_out) == (validation and bool(held_out))]
+        self.models = fold_models(config)
+        own: list[TrainingSkull] = []
+        held_out: list[str] = []
+        if self.models is not None:
+            folder = skullfix_folder(config.folder)
+            own = [TrainingSkull(case, folder / f"{case}{PACKED_SUFFIX}") for case in self.models.cases]
+            held_out = self.models.members(config.fold) if config.fold is not None else []
+        skulls = own + prepared_skulls(config.prepared)
+        self.made_of = fingerprint(config, [skull.name for skull in skulls])
+        self.skulls = [skull for skull in skulls if (skull.name in held_out) == (validation and bool(held_out))]
 
     def __len__(self) -> int:
         return self.length
@@ -50,33 +57,39 @@ class SkullSamples(Dataset[CascadeInputs]):
     def __getitem__(self, index: int) -> CascadeInputs:
         if self.validation or not self.config.pool:
             return self.drawn(index)
-        rng = np.random.default_rng((self.seed, index))
+        rng = np.random.default_rng((self.seed, STREAMS["order"], index))
         inputs = self.drawn(int(rng.integers(self.config.pool_size)))
         return flipped(inputs) if rng.random() < 0.5 else inputs
 
     def drawn(self, key: int) -> CascadeInputs:
         """The sample of ``key``, from the pool if it is there, else drawn now (and kept)."""
-        stream = 1 if self.validation else 0
-        path = (
-            Path(self.config.pool or ".")
-            / f"{'validation' if stream else 'train'}-{self.seed}-{self.config.fold}-{key:05d}.npz"
-        )
+        stream = "validation" if self.validation else "train"
+        path = Path(self.config.pool or ".") / f"{stream}-{self.seed}-{self.made_of}-{key:05d}.npz"
         if self.config.pool and path.is_file():
             return load_sample(path)
-        rng = np.random.default_rng((self.seed, stream, key))
-        while True:
-            case = self.cases[int(rng.integers(len(self.cases)))]
-            complete, implant = read_packed(self.folder / f"{case}.skull.xz")
+        rng = np.random.default_rng((self.seed, STREAMS[stream], key))
+        for _ in range(SKULLS_TRIED):
+            skull = self.skulls[int(rng.integers(len(self.skulls)))]
+            complete, implant = skull.read()
             try:
-                inputs, _ = draw_sample(complete, implant, self.models.without(case), rng)
+                inputs, _ = draw_sample(complete, implant, self.proposer(skull), rng)
                 break
-            except RuntimeError:
+            except NoUsableDefect:
                 continue
+        else:
+            raise InputError(
+                f"data: none of {SKULLS_TRIED} skulls had room for a defect; train on skulls with whole vaults"
+            )
         if self.config.pool:
             path.parent.mkdir(parents=True, exist_ok=True)
             save_sample(inputs, path)
             return load_sample(path)  # the field is kept in half precision: the first reading must equal the later ones
         return inputs
+
+    def proposer(self, skull: TrainingSkull) -> RadialModel:
+        """A model that has not seen ``skull``: without its fold, or the shipped one where the maps do not list it."""
+        listed = self.models is not None and skull.name in self.models.cases
+        return self.models.without(skull.name) if self.models and listed else shipped_model()
 
 
 class SkullDataModule(lightning.LightningDataModule):
@@ -96,7 +109,7 @@ class SkullDataModule(lightning.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         if stage == "fit":
-            assert len(self.training.cases) > 0
+            assert len(self.training.skulls) > 0
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(self.training, batch_size=None, num_workers=self.config.workers)
@@ -105,12 +118,21 @@ class SkullDataModule(lightning.LightningDataModule):
         return DataLoader(self.validation, batch_size=None, num_workers=0)
 
 
-def data_folder(config: DataConfig) -> Path:
-    """The folder with the packed skulls. Raises InputError where it is not known or not there."""
-    given = config.folder or os.environ.get("CRANIAL_SPARSE_DATA", "")
-    folder = Path(given) / "skullfix"
-    if not given or not (folder / "cases.csv").is_file():
-        raise InputError(
-            f"data.folder: expected a folder with skullfix/cases.csv, got '{given}'; set CRANIAL_SPARSE_DATA"
-        )
-    return folder
+def fingerprint(config: DataConfig, skulls: list[str]) -> str:
+    """What besides the seed decides a drawn sample, as a word for its file: no sample is read where another is meant."""
+    digest = hashlib.sha256(f"{VERSION} {config.fold} {' '.join(skulls)}".encode())
+    if config.maps:
+        digest.update(Path(config.maps).read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def fold_models(config: DataConfig) -> FoldModels | None:
+    """The models of the training skulls' folds; None where ``data.maps`` is empty and prepared skulls stand alone."""
+    if not config.maps and config.prepared:
+        if config.fold is not None:
+            raise InputError("data.fold: folds are of the skulls in data.maps, which is empty; give data.maps")
+        return None
+    maps = Path(config.maps)
+    if not maps.is_file():
+        raise InputError(f"data.maps: {maps} not found; make it with python -m experiments.build_radial --maps {maps}")
+    return FoldModels(maps)

@@ -26,9 +26,9 @@ from cranial_sparse.data.prepared import (
     Source,
     load_prepared,
     save_prepared,
-    write_whole,
 )
 from cranial_sparse.errors import InputError
+from cranial_sparse.io.files import write_whole
 
 DETACHED = (".nhdr", ".mhd")  # headers whose voxels are in a file beside them
 _ROLES = ("complete", "defective", "implant")
@@ -127,7 +127,7 @@ def write_manifest(src: Path, out: Path, outcomes: Iterable[Outcome], versions: 
         "failures": failures,
     }
     path = out / MANIFEST
-    write_whole(path, json.dumps(manifest, indent=1).encode())
+    write_whole(path, json.dumps(manifest, indent=1))
     return path
 
 

@@ -7,7 +7,6 @@ the pose, the scanner's geometry and the lattice, so that canonical and patient 
 
 import io
 import json
-import os
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from cranial_sparse.completion.frame import Pose
 from cranial_sparse.completion.resampling import resample
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.io.files import write_whole
 
 FORMAT = 1
 SUFFIX = ".skull.zip"
@@ -119,25 +119,18 @@ def load_prepared(path: str | Path) -> Prepared:
         raise InputError(f"{path}: expected a prepared skull, but {error}; prepare it again") from error
 
 
-def find_prepared(folder: str | Path) -> dict[str, Path]:
-    """The prepared cases of ``folder`` by id, as its manifest lists them. Raises InputError where it has none."""
+def read_manifest(folder: str | Path) -> list[dict]:
+    """What the manifest of a prepared ``folder`` says of each case. Raises InputError where it has none."""
     path = Path(folder) / MANIFEST
     try:
-        cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
+        return json.loads(path.read_text(encoding="utf-8"))["cases"]
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{path}: expected the manifest of a prepared folder, but {error}; run prepare") from error
-    return {case["id"]: Path(folder) / case["file"] for case in cases}
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is never seen half-written. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+def find_prepared(folder: str | Path) -> dict[str, Path]:
+    """The prepared cases of ``folder`` by id, as its manifest lists them. Raises InputError where it has none."""
+    return {case["id"]: Path(folder) / case["file"] for case in read_manifest(folder)}
 
 
 def _geometry(facts: dict) -> Geometry:

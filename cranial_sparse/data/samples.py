@@ -5,7 +5,6 @@ proposal's real errors, in a proposal by a shape model fitted without the sample
 """
 
 import io
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from cranial_sparse.classical.radial_model import RadialModel
 from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.data.defects import cut_volume
 from cranial_sparse.data.elastic import bent
+from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.io.files import write_whole
 from cranial_sparse.networks.cascade import CascadeInputs
 
 MIXTURE = {
@@ -28,32 +29,43 @@ MIXTURE = {
 }  # fmt: skip
 ELASTIC = 0.2  # of the samples are bent as well
 ATTEMPTS = 5
+VERSION = 2  # of what a drawn sample is: count it up with any change to cut, pose, proposal or resampling
+
+
+class NoUsableDefect(RuntimeError):
+    """A skull into which nothing could be cut that the proposal finds."""
 
 
 def draw_sample(
-    complete: Volume, implant: Volume, model: RadialModel, rng: np.random.Generator
+    complete: Volume, implant: Volume | None, model: RadialModel, rng: np.random.Generator
 ) -> tuple[CascadeInputs, str]:
     """One sample and the kind of its defect. ``implant`` is the defect that came with the skull (kind "official").
 
-    Raises RuntimeError where five cuts in a row left nothing that the proposal could find.
+    Raises NoUsableDefect where five cuts in a row left nothing that the proposal could find.
     """
     if rng.random() < ELASTIC:
-        complete, implant = bent([complete, implant], rng)
+        complete, *rest = bent([complete] if implant is None else [complete, implant], rng)
+        implant = rest[0] if rest else None
+    kinds = {kind: share for kind, share in MIXTURE.items() if kind != "official" or implant is not None}
+    shares = np.array(list(kinds.values()))
     for _ in range(ATTEMPTS):
-        kind = str(rng.choice(list(MIXTURE), p=list(MIXTURE.values())))
+        kind = str(rng.choice(list(kinds), p=shares / shares.sum()))
         geometry = moved(complete.geometry, rng)
         truth = Volume(complete.array, geometry)
-        if kind == "official":
+        if kind == "official" and implant is not None:
             defective = Volume(complete.array & ~implant.array, geometry)
         else:
             try:
                 defective = cut_volume(truth, kind, int(rng.integers(2**31))).defective
-            except ValueError:  # this skull has no room for the kind, such as a scan cut off above the orbits
+            except InputError:  # this skull has no room for the kind, such as a scan cut off above the orbits
                 continue
-        field = radial_completer(defective, model)
+        try:
+            field = radial_completer(defective, model)
+        except InputError:  # too little of the vault is left
+            continue
         if field is not None:
             return cascade_inputs(defective, field, truth), kind
-    raise RuntimeError(f"no usable defect in {ATTEMPTS} attempts; the skull's vault is too incomplete")
+    raise NoUsableDefect(f"no usable defect in {ATTEMPTS} attempts; the skull's vault is too incomplete")
 
 
 def moved(geometry: Geometry, rng: np.random.Generator) -> Geometry:
@@ -86,9 +98,7 @@ def save_sample(inputs: CascadeInputs, path: Path) -> None:
     packed = {name: np.packbits(getattr(inputs, name).numpy()) for name in ("skull", "mirrored", "complete")}
     data = io.BytesIO()
     np.savez_compressed(data, shape=inputs.skull.shape, field=inputs.field.numpy().astype(np.float16), **packed)  # type: ignore
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_bytes(data.getvalue())
-    temporary.replace(path)
+    write_whole(path, data.getvalue())
 
 
 def load_sample(path: Path) -> CascadeInputs:

@@ -46,4 +46,4 @@ class ScoreTable:
         """``{"summary", "cases", "failures"}``, full precision."""
         cases = {name: asdict(scores) for name, scores in self.cases.items()}
         content = {"summary": self.summary(), "cases": cases, "failures": dict(self.failures)}
-        return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

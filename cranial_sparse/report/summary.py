@@ -58,7 +58,7 @@ class Summary:
 
     def to_json(self) -> str:
         """Indented JSON; numbers to six digits behind the point."""
-        return json.dumps(_rounded(asdict(self)), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(_rounded(asdict(self)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def volume_ml(volume: Volume) -> float:

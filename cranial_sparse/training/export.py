@@ -1,7 +1,6 @@
 """A checkpoint's averaged weights as a safetensors file that ships."""
 
 import json
-import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from cranial_sparse.errors import InputError
+from cranial_sparse.io.files import write_whole
 
 PREFIX = "network."
 
@@ -46,11 +46,5 @@ def export(checkpoint_path: Path, out: Path) -> dict[str, str]:
         "step": str(checkpoint["global_step"]),
         "seed": str(config["seed"]),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    try:
-        part.write_bytes(save(averaged_weights(checkpoint), metadata))
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    write_whole(out, save(averaged_weights(checkpoint), metadata))
     return metadata

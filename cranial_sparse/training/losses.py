@@ -1,8 +1,9 @@
 """What the cascade is trained on: occupancy at every level, and the growth from each level to the next.
 
 Deep supervision: each level's logits answer to the share of bone in their voxel, each parent's eight child logits to
-the same share one level finer. Voxels of the defective skull are known to be bone; they count little in the cross
-entropies and nothing in the Dice term, which looks at the missing bone only.
+the same share one level finer. What is whole bone already counts little in the cross entropies and nothing in the Dice
+terms, which look at the missing bone only. Children have a Dice term as well: finer levels start from them, and cross
+entropy alone, which is asked to be honest and not to overlap, shrinks what Dice has grown.
 """
 
 from collections.abc import Sequence
@@ -33,16 +34,17 @@ def cascade_loss(outputs: Sequence[LevelOutput], inputs: CascadeInputs, config: 
     for output, level_weight in zip(outputs, config.levels, strict=False):
         voxels = coordinates(output.grid)
         target, known = share_at(volumes, voxels, output.spacing).unbind(1)  # [N]
-        weight = 1 - (1 - config.known) * known
         parts = {
-            "bce": weighted_bce(output.logits, target, weight),
-            "dice": missing_dice_loss(output.logits, target, known),
+            "bce": (config.bce, weighted_bce(output.logits, target, novelty(target, known, config.known))),
+            "dice": (config.dice, missing_dice_loss(output.logits, target, known)),
         }
         if output.children is not None:
             fine, fine_known = share_at(volumes, children_of(voxels), output.spacing / 2).T.reshape(2, -1, 8)
-            parts["children"] = weighted_bce(output.children, fine, 1 - (1 - config.known) * fine_known)
-        for name, value in parts.items():
-            total = total + level_weight * getattr(config, name) * value
+            fine_weight = novelty(fine, fine_known, config.known)
+            parts["children"] = (config.children, weighted_bce(output.children, fine, fine_weight))
+            parts["children_dice"] = (config.dice, missing_dice_loss(output.children, fine, fine_known))
+        for name, (factor, value) in parts.items():
+            total = total + level_weight * factor * value
             terms[f"{name}_{output.spacing:g}mm"] = value.detach()
     return {"loss": total, **terms}
 
@@ -72,6 +74,16 @@ def inside(volume: Tensor, voxels: Tensor) -> Tensor:
     return ((voxels[:, 1:] >= 0) & (voxels[:, 1:] < size)).all(dim=1)
 
 
+def novelty(target: Tensor, known: Tensor, least: float) -> Tensor:
+    """What a voxel counts in a cross entropy, from its share of bone ``target`` and of bone there already, both alike.
+
+    Air and missing bone count 1, and bone that is there ``least``: also at its intact surface, where ``target`` is
+    ``known`` and less than one, and there is nothing to learn but the share itself.
+    """
+    intact = (known > 0) & (target <= known)
+    return torch.where(intact, least, 1 - (1 - least) * known)
+
+
 def weighted_bce(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean of the binary cross entropy with soft targets, all of one shape; 0 where there is no voxel."""
     losses = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="sum")
@@ -79,9 +91,9 @@ def weighted_bce(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def missing_dice_loss(logits: Tensor, target: Tensor, known: Tensor, smooth: float = 1.0) -> Tensor:
-    """1 − soft Dice of the missing bone, all [N]: the part of each voxel that is not ``known`` bone.
+    """1 − soft Dice of the missing bone, all of one shape: the share of each voxel beyond what is ``known`` bone.
 
     With squares in the denominator (Milletari et al., V-Net, 2016), so that a soft target is best met by itself.
     """
-    p, t = (v * (1 - known) for v in (torch.sigmoid(logits), target))
+    p, t = ((v - known).clamp(min=0) for v in (torch.sigmoid(logits), target))
     return 1 - (2 * (p * t).sum() + smooth) / (p.square().sum() + t.square().sum() + smooth)

@@ -41,7 +41,7 @@ def checkpoint_to_resume(config: Config, folder: Path) -> Path | None:
         return None
     path = last if config.resume == "auto" else Path(config.resume)
     stored, current = read_checkpoint(path)["config"], to_plain(config)
-    for section, name in (("", "seed"), ("", "network"), ("training", "accumulate")):
+    for section, name in (("", "seed"), ("", "network"), ("data", "fold"), ("training", "accumulate")):
         a, b = ((plain[section] if section else plain)[name] for plain in (stored, current))
         if a != b:
             raise InputError(f"{section + '.' if section else ''}{name}: {path} was made with {a}, got {b}")

@@ -13,9 +13,8 @@ import torch
 from cranial_sparse.classical.folds import FoldModels
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.config import load_config
-from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples, data_folder
+from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples
 from cranial_sparse.data.samples import flipped
-from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import Cascade, CascadeInputs
 from cranial_sparse.training.export import read_checkpoint
 from cranial_sparse.training.run import train
@@ -67,16 +66,6 @@ def test_a_fold_model_has_not_seen_its_skull(tmp_path: Path) -> None:
     assert np.abs(before.without(other).outer.mean - after.without(other).outer.mean).max() > 0.1
 
 
-def test_missing_data_and_maps_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CRANIAL_SPARSE_DATA", raising=False)
-    with pytest.raises(InputError, match="set CRANIAL_SPARSE_DATA"):
-        data_folder(DataConfig())
-    (tmp_path / "skullfix").mkdir()
-    (tmp_path / "skullfix" / "cases.csv").write_text("case,split\n")
-    with pytest.raises(InputError, match=r"data.maps: .* not found; make it with"):
-        SkullSamples(DataConfig(folder=str(tmp_path), maps=str(tmp_path / "none.npz")), SEED, 1, False)
-
-
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
     """Two samples of two training skulls, drawn the whole way: moved, cut, posed, proposed for, resampled."""
@@ -87,7 +76,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
     cases = [row[0] for row in rows if row[1] == "train"][:30]
     folder = tmp_path_factory.mktemp("pool")
     maps = made_up_maps(folder / "maps.npz", cases)
-    return DataConfig(given, str(maps), str(folder / "pool"), pool_size=2, validation_cases=1, workers=0)
+    return DataConfig(given, (), str(maps), str(folder / "pool"), pool_size=2, validation_cases=1, workers=0)
 
 
 def test_a_drawn_sample_is_a_defect_and_comes_again_from_disk(pool: DataConfig) -> None:

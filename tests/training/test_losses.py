@@ -12,11 +12,12 @@ from cranial_sparse.training.losses import (
     at_voxels,
     cascade_loss,
     missing_dice_loss,
+    novelty,
     pooling_factor,
     share,
     weighted_bce,
 )
-from tests.training.boxes import box_case
+from tests.training.boxes import SIZE, box_case
 
 
 def test_pooling_factors_of_the_levels() -> None:
@@ -80,15 +81,18 @@ def test_cascade_loss_by_hand() -> None:
     config = LossConfig(bce=2.0, dice=3.0, children=5.0, known=0.1, levels=(7.0, 11.0))
     losses = cascade_loss(outputs, inputs, config)
     ln2 = math.log(2)
-    p, t = 0.5 * 7 / 8, 0.5 * 7 / 8
-    coarse_dice = 1 - (2 * p * t + 1) / (p * p + t * t + 1)
+    # beyond the known eighth, 3 of 8 are predicted and 3 are missing
+    coarse_dice = 0.0
+    # of the children, each predicted at ½, three are missing, one is known and four are air
+    child_dice = 1 - (2 * 3 * 0.5 + 1) / (7 * 0.25 + 3 + 1)
     fine_bce = -math.log(0.75)  # the one fine voxel, known bone, is its own weighted mean
     assert losses["bce_0.9mm"].item() == pytest.approx(ln2)
     assert losses["children_0.9mm"].item() == pytest.approx(ln2)
+    assert losses["children_dice_0.9mm"].item() == pytest.approx(child_dice, abs=1e-6)
     assert losses["dice_0.9mm"].item() == pytest.approx(coarse_dice, abs=1e-6)
     assert losses["bce_0.45mm"].item() == pytest.approx(fine_bce)
     assert losses["dice_0.45mm"].item() == pytest.approx(0.0)  # nothing missing there
-    assert losses["loss"].item() == pytest.approx(7 * (2 * ln2 + 3 * coarse_dice + 5 * ln2) + 11 * 2 * fine_bce)
+    assert losses["loss"].item() == pytest.approx(7 * (2 * ln2 + 3 * child_dice + 5 * ln2) + 11 * 2 * fine_bce)
 
 
 def test_known_bone_counts_little() -> None:
@@ -101,6 +105,25 @@ def test_known_bone_counts_little() -> None:
     cascade_loss([LevelOutput(grid, logits, None, 0.45)], inputs, config)["loss"].backward()
     assert logits.grad is not None
     assert (logits.grad[0] / logits.grad[1]).item() == pytest.approx(0.1)
+
+
+def test_intact_surface_is_neither_news_nor_missing() -> None:
+    """Regression: voxels that intact bone fills in part counted as missing bone, and as much as air does."""
+    target, known = torch.tensor([0.5, 0.0, 0.5, 1.0]), torch.tensor([0.5, 0.0, 0.0, 0.5])
+    torch.testing.assert_close(novelty(target, known, 0.1), torch.tensor([0.1, 1.0, 1.0, 0.55]))
+    only_intact = missing_dice_loss(torch.tensor([0.0]), torch.tensor([0.5]), torch.tensor([0.5]))
+    assert only_intact.item() == 0.0
+
+
+def test_children_are_asked_to_overlap_as_their_parents_are() -> None:
+    """Regression: with cross entropy alone they learned to take back what the parents' Dice term had grown."""
+    case = box_case(0, 0)
+    grid = from_dense(torch.ones((SIZE // 2,) * 3, dtype=torch.bool))
+    children = torch.zeros((len(grid), 8), requires_grad=True)
+    config = LossConfig(bce=0.0, children=0.0)
+    cascade_loss([LevelOutput(grid, torch.zeros(len(grid)), children, 0.9)], case, config)["loss"].backward()
+    assert children.grad is not None
+    assert children.grad.any()
 
 
 def test_what_cannot_be_learned_from_is_refused() -> None:
