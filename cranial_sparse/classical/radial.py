@@ -25,7 +25,9 @@ SMALLEST_HOLE = 500.0  # mm² of outer table; smaller gaps are sutures, vessels 
 MISSED, WALL = 4.0, 1.25  # mm below the expected table: no table was met; within a hole's rim, the wall of the cut was
 OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fixture, or another bone
 LOGIT_PER_MM = 2.0  # the field's logits are signed distance over half a millimetre, about the error of the maps
-RIM = 6.0  # mm: the field reaches this far over the rim, where a cut is oblique
+RIM = 4.0  # mm: the field claims bone this far over the rim, where a cut is oblique, and fades out beyond
+COMPLETED = 12.0  # mm: the maps are completed this far over the rim, for the field to fade on
+READING = 1.5  # mm: near the hole, a thickness this close to the expected one was not read off the wall of the cut
 FIELD_LEVEL = 1  # 0.9 mm: the surface is smooth, so its zero crossing interpolates well
 
 
@@ -96,15 +98,18 @@ def _absent(rays: Rays, expected: NDArray, depth: float) -> NDArray[np.bool_]:
 
 
 def complete_vault(rays: Rays, hole: NDArray, model: RadialModel) -> Vault:
-    """Both maps completed in the ``hole`` and a rim of 6 mm around it, conditioned on the rest."""
-    region = binary_dilation(hole, iterations=round(RIM / PIXEL_MM) + 1) & directions()[1]
+    """Both maps completed in the ``hole`` and 12 mm around it, conditioned on the rest."""
+    region = binary_dilation(hole, iterations=round(COMPLETED / PIXEL_MM) + 1) & directions()[1]
     thickness = rays.outer - rays.inner
-    # thickness read where the cut is oblique is wrong, so it stays farther away from the hole
-    on_table = np.isfinite(rays.outer) & directions()[1]
-    safe_outer = on_table & ~binary_dilation(hole, iterations=1)
-    safe_thickness = on_table & ~binary_dilation(hole, iterations=4) & (thickness > 1) & (thickness < 21)
-    outer = _filled(rays.outer, safe_outer, region, model.outer, model, OUTER_KERNEL)
-    thick = _filled(thickness, safe_thickness, region, model.thickness, model, THICKNESS_KERNEL)
+    outside = np.isfinite(rays.outer) & directions()[1] & ~binary_dilation(hole, iterations=1)
+    outer = _filled(rays.outer, outside, region, model.outer, model, OUTER_KERNEL)
+    # An oblique cut takes more of the inner table than of the outer, so that thickness near the hole may be wrong: it is
+    # completed from farther away first, and then again with those readings that agree.
+    plausible = outside & (thickness > 1) & (thickness < 21)
+    safe = plausible & ~binary_dilation(hole, iterations=4)
+    thick = _filled(thickness, safe, region, model.thickness, model, THICKNESS_KERNEL)
+    agreeing = plausible & region & (np.abs(thickness - thick) < READING) & (np.abs(rays.outer - outer) < READING)
+    thick = _filled(thickness, safe | agreeing, region, model.thickness, model, THICKNESS_KERNEL)
     return Vault(outer, np.maximum(thick, 1.5), hole)
 
 
@@ -145,7 +150,7 @@ def vault_logits(vault: Vault, points: NDArray, orbit: Orbit | None = None) -> N
     if orbit is not None:
         distance, weight = distance_at(orbit.distance, points)
         depth += weight * look_up(orbit.share, pixel) * (distance - depth)
-    return ((depth - np.maximum(beyond - RIM / 3, 0)) * LOGIT_PER_MM).astype(np.float32)
+    return ((depth - np.maximum(beyond - RIM, 0)) * LOGIT_PER_MM).astype(np.float32)
 
 
 def hole_box(vault: Vault, lattice: Geometry, margin: float = 10.0) -> Geometry:

@@ -54,7 +54,7 @@ def find_cases(src: str | Path) -> list[Case]:
     cases = find_packed(folder, files) or find_triplets(src) or find_mug500(files) or find_plain(folder, files)
     if not cases:
         raise InputError(f"{src}: found no skulls; expected {LAYOUTS}")
-    splits = _read_splits(folder / "cases.csv")
+    splits = read_splits(folder / "cases.csv")
     return sorted((replace(case, split=splits.get(case.skull_id, case.split)) for case in cases), key=lambda c: c.id)
 
 
@@ -120,7 +120,8 @@ def _apart(one: Volume, other: Volume) -> float:
     return float(np.abs(one.geometry.to_physical(corners) - other.geometry.to_physical(corners)).max())
 
 
-def _read_splits(path: Path) -> dict[str, str]:
+def read_splits(path: Path) -> dict[str, str]:
+    """What a ``cases.csv`` (columns id, split) says of each skull, {} where there is none. Raises InputError."""
     if not path.is_file():
         return {}
     with path.open(newline="") as file:

@@ -11,9 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from cranial_sparse.classical.folds import FoldModels
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
-from cranial_sparse.data.layouts import PACKED_SUFFIX
 from cranial_sparse.data.samples import VERSION, NoUsableDefect, draw_sample, flipped, load_sample, save_sample
-from cranial_sparse.data.training_skulls import TrainingSkull, prepared_skulls, skullfix_folder
+from cranial_sparse.data.training_skulls import TrainingSkull, listed_skulls, prepared_skulls, skullfix_folder
 from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeInputs
 
@@ -44,8 +43,7 @@ class SkullSamples(Dataset[CascadeInputs]):
         own: list[TrainingSkull] = []
         held_out: list[str] = []
         if self.models is not None:
-            folder = skullfix_folder(config.folder)
-            own = [TrainingSkull(case, folder / f"{case}{PACKED_SUFFIX}") for case in self.models.cases]
+            own = listed_skulls(self.models.cases, skullfix_folder(config.folder))
             held_out = self.models.members(config.fold) if config.fold is not None else []
         skulls = own + prepared_skulls(config.prepared)
         self.made_of = fingerprint(config, [skull.name for skull in skulls])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cranial_sparse.bricks import to_dense
-from cranial_sparse.data.datasets import split_by_skull
+from cranial_sparse.data.datasets import read_splits, split_by_skull
 from cranial_sparse.data.layouts import PACKED_SUFFIX, Case
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.data.prepared import MANIFEST, load_prepared, read_manifest
@@ -50,6 +50,19 @@ def skullfix_folder(folder: str) -> Path:
             "data.folder or data.prepared"
         )
     return found
+
+
+def listed_skulls(names: Sequence[str], folder: Path) -> list[TrainingSkull]:
+    """The packed skulls of ``names`` in ``folder``. Raises InputError where its cases.csv does not call one "train"."""
+    splits = read_splits(folder / "cases.csv")
+    for name in names:
+        if splits.get(name) != "train":
+            found = splits.get(name, "no such skull")
+            raise InputError(
+                f"data.maps: lists skull {name}, which {folder / 'cases.csv'} calls '{found}', not 'train'; build the maps "
+                "again with experiments.build_radial"
+            )
+    return [TrainingSkull(name, folder / f"{name}{PACKED_SUFFIX}") for name in names]
 
 
 def prepared_skulls(folders: Sequence[str]) -> list[TrainingSkull]:

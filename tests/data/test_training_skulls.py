@@ -16,7 +16,7 @@ from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples
 from cranial_sparse.data.phantom import phantom
 from cranial_sparse.data.prepare import prepare_all, write_manifest
 from cranial_sparse.data.prepared import Prepared, Source, save_prepared
-from cranial_sparse.data.training_skulls import TrainingSkull, prepared_skulls, skullfix_folder
+from cranial_sparse.data.training_skulls import TrainingSkull, listed_skulls, prepared_skulls, skullfix_folder
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import IDENTITY, Geometry
 from cranial_sparse.io.volume import write_volume
@@ -103,6 +103,16 @@ def test_missing_data_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         fold_models(DataConfig(maps="", prepared=("x",), fold=1))
     with pytest.raises(InputError, match=r"data.maps: .*none.npz not found; make it with"):
         fold_models(DataConfig(maps=str(tmp_path / "none.npz")))
+
+
+def test_a_validation_skull_in_the_maps_is_refused(tmp_path: Path) -> None:
+    """Regression: training took whatever skulls the maps listed."""
+    (tmp_path / "cases.csv").write_text("id,split\n000,val\n001,train\n")
+    assert [skull.name for skull in listed_skulls(["001"], tmp_path)] == ["001"]
+    with pytest.raises(InputError, match=r"lists skull 000, which .*cases.csv calls 'val', not 'train'"):
+        listed_skulls(["001", "000"], tmp_path)
+    with pytest.raises(InputError, match=r"lists skull 007, .* 'no such skull'"):
+        listed_skulls(["007"], tmp_path)
 
 
 def test_a_prepared_skull_of_no_known_collection_becomes_a_sample(tmp_path: Path) -> None:
