@@ -1,13 +1,17 @@
 # `make demo` completes a phantom skull at 512³; `make test` runs the checks. Each makes .venv first, once.
-# PYTHON picks the interpreter, PIP_ARGS is passed to pip (an index, a cache, --no-index …), EXTRAS are of pyproject.toml.
-PYTHON ?= python3
+# PYTHON picks the interpreter (another one makes .venv anew), PIP_ARGS is passed to pip (an index, a cache, --no-index …),
+# EXTRAS are of pyproject.toml. TORCH=2.11.0 takes that torch instead of the locked one, TORCH=any whichever the index has.
+PYTHON ?=
 PIP_ARGS ?=
 EXTRAS ?= test
+TORCH ?=
+export PYTHON PIP_ARGS TORCH
 VENV := .venv
 BIN := $(VENV)/bin
 # torch reads its own sources as text, which fails in an ASCII locale
 export PYTHONUTF8 := 1
 STAMP := $(VENV)/.installed
+SETTINGS := $(EXTRAS) python=$(PYTHON) torch=$(TORCH)
 SOURCES := $(shell find kernels -type f) CMakeLists.txt pyproject.toml constraints.txt
 
 .PHONY: demo test lint clean
@@ -25,9 +29,14 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-$(STAMP): $(SOURCES)
-	@PYTHON="$(PYTHON)" PIP_ARGS="$(PIP_ARGS)" sh scripts/install.sh $(VENV) $(EXTRAS)
-	@touch $@
+# The stamp holds the settings of the last installation; others than those install again, whatever the dates say.
+ifneq ($(SETTINGS),$(shell cat $(STAMP) 2>/dev/null))
+.PHONY: $(STAMP)
+endif
+$(STAMP): $(SOURCES) scripts/install.sh
+	@rm -f $@
+	@sh scripts/install.sh $(VENV) $(EXTRAS)
+	@echo "$(SETTINGS)" >$@
 
 clean:
 	rm -rf $(VENV) build out
