@@ -32,8 +32,13 @@ def measure(name: str, run: Callable[[], object], repeats: int) -> Timing:
         start = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - start)
-    low, _, high = quantiles(seconds, n=4) if repeats > 1 else (seconds[0],) * 3
-    return Timing(name, median(seconds), high - low, repeats)
+    return timing(name, seconds)
+
+
+def timing(name: str, seconds: list[float]) -> Timing:
+    """Sums up what was measured."""
+    low, _, high = quantiles(seconds, n=4) if len(seconds) > 1 else (seconds[0],) * 3
+    return Timing(name, median(seconds), high - low, len(seconds))
 
 
 def machine() -> dict[str, str | int | float]:

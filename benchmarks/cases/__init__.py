@@ -84,10 +84,7 @@ def write_cases(data: Path, out: Path, sets: tuple[str, ...] = SETS) -> int:
     for case in track(_val(data), "writing cases"):
         name = f"{case.skull_id}.nrrd"
         if "official" in sets:
-            paths = [out / "official" / folder / name for folder in FOLDERS]
-            if not all(path.exists() for path in paths):
-                skulls = read_case(case)
-                _write(paths, skulls.complete, skulls.defective, skulls.implant)
+            write_official(case, out)
             written += 1
         if "skullbreak_like" in sets:
             rows = [row for row in listed if row.case == case.skull_id]
@@ -97,6 +94,14 @@ def write_cases(data: Path, out: Path, sets: tuple[str, ...] = SETS) -> int:
                 _write_cuts(_complete(case), todo, home)
             written += len(rows)
     return written
+
+
+def write_official(case: Case, out: Path) -> None:
+    """Write one case under ``out/official`` in SkullFix's layout; files already there are kept."""
+    paths = [out / "official" / folder / f"{case.skull_id}.nrrd" for folder in FOLDERS]
+    if not all(path.exists() for path in paths):
+        skulls = read_case(case)
+        _write(paths, skulls.complete, skulls.defective, skulls.implant)
 
 
 def _write_cuts(complete: Volume, rows: list[Row], home: Path) -> None:
