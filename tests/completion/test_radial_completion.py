@@ -36,6 +36,19 @@ def test_a_tilted_and_shifted_head_is_filled_as_well(defect: tuple[Volume, np.nd
     assert dsc(completion.implant.array, truth) > 0.93
 
 
+@pytest.mark.parametrize("axis", [0, 2])
+def test_thick_slices_keep_their_implant(axis: int, defect: tuple[Volume, np.ndarray]) -> None:
+    """Regression: bone two slices thick was taken for a shell, and of 5 mm slices a quarter of the implant was left."""
+    defective, truth = defect
+    every = tuple(slice(1, None, 3) if k == axis else slice(None) for k in range(3))
+    array = defective.array[every]
+    spacing = tuple(3 * s if k == axis else s for k, s in enumerate(defective.geometry.spacing))
+    origin = defective.geometry.to_physical(np.eye(3)[axis])
+    thick = Geometry(array.shape, spacing, tuple(map(float, origin)))  # type: ignore[arg-type]
+    completion = complete(Volume(array, thick), system="radial")
+    assert dsc(completion.implant.array, truth[every]) > 0.9
+
+
 def test_the_pose_of_a_turned_head_is_found(head: Volume) -> None:
     turn = Rotation.from_euler("xyz", [15, 3, -6], degrees=True).as_matrix()
     geometry = head.geometry
@@ -101,6 +114,11 @@ def test_the_field_is_positive_in_the_missing_bone_and_negative_beside_it(defect
     logits, box = patient_logits(field, defective.geometry)
     assert (logits[truth[box]] > 0).mean() > 0.93
     assert (logits[~(truth | defective.array)[box]] > 0).mean() < 0.01
+
+
+def test_nothing_is_missing_where_field_and_scan_do_not_meet(head: Volume) -> None:
+    nowhere = missing_bone(np.zeros((0, 4, 4), np.float32), (slice(0, 0), slice(0, 4), slice(0, 4)), head)
+    assert not nowhere.array.any()
 
 
 def test_crumbs_and_shells_are_cleaned_away(head: Volume) -> None:

@@ -1,0 +1,37 @@
+"""What the completed maps believe of the rim: readings that agree, and not the wall of the cut."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation
+
+from cranial_sparse.classical.maps import PIXELS, Rays, directions
+from cranial_sparse.classical.radial import READING, complete_vault
+from cranial_sparse.classical.radial_model import shipped_model
+
+HOLE = np.hypot(*(np.indices((PIXELS, PIXELS)) - np.array([70, 80])[:, None, None])) < 9
+BY_THE_HOLE = binary_dilation(HOLE, iterations=4) & ~binary_dilation(HOLE, iterations=1)
+
+
+def rays(thicker: np.ndarray) -> Rays:
+    """The mean vault, thicker by ``thicker`` [P, P] mm, with the hole cut out."""
+    model = shipped_model()
+    outer = np.where(directions()[1] & ~HOLE, model.outer.mean, np.nan)
+    return Rays(outer, outer - model.thickness.mean - thicker, np.ones(HOLE.shape, bool))
+
+
+def completed(thicker: np.ndarray) -> float:
+    """mm that the completed hole is thicker than the mean, on average."""
+    model = shipped_model()
+    vault = complete_vault(rays(thicker), HOLE, model)
+    return float((vault.thickness - model.thickness.mean)[HOLE].mean())
+
+
+def test_a_rim_that_is_a_little_thicker_is_believed() -> None:
+    """Regression: bone within 8 mm of the hole once had no say in how thick the missing bone is."""
+    assert abs(completed(np.zeros(HOLE.shape))) < 0.02
+    assert completed(np.where(BY_THE_HOLE, 0.6 * READING, 0.0)) > 0.3
+
+
+@pytest.mark.parametrize("reading", [-2.5, 3.0])
+def test_the_wall_of_the_cut_is_not_believed(reading: float) -> None:
+    assert abs(completed(np.where(BY_THE_HOLE, reading, 0.0))) < 0.1
