@@ -69,6 +69,20 @@ def test_weights_carry_their_network(tmp_path: Path) -> None:
         load_network(path)
 
 
+@pytest.mark.parametrize("damage", ["cut", "garbage", "nothing", "a tensor less", "another key"])
+def test_damaged_weights_are_named(damage: str, tmp_path: Path) -> None:
+    """Regression: most damages raised what no command expects, without the file's name."""
+    weights = Cascade(TINY).state_dict()
+    config = asdict(TINY) | ({"colour": 1} if damage == "another key" else {})
+    if damage == "a tensor less":
+        weights.popitem()
+    whole = save(weights, {"config": json.dumps({"network": config})})
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes({"cut": whole[:-9], "garbage": b"x" * 99, "nothing": b""}.get(damage, whole))
+    with pytest.raises(InputError, match=r"weights\.safetensors: expected weights made by experiments\.export, but .*"):
+        load_network(path)
+
+
 def test_the_shipped_weights_are_finite_and_of_the_size_promised() -> None:
     network = shipped_network()
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())

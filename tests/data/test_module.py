@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from cranial_sparse.classical.folds import FoldModels
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.config import load_config
-from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples
+from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples, fingerprint
 from cranial_sparse.data.samples import flipped
 from cranial_sparse.networks.cascade import Cascade, CascadeInputs
 from cranial_sparse.training.export import read_checkpoint
@@ -64,6 +65,18 @@ def test_a_fold_model_has_not_seen_its_skull(tmp_path: Path) -> None:
     other = next(case for case in CASES if case not in fellows)
     np.testing.assert_array_equal(before.without(odd).outer.mean, after.without(odd).outer.mean)
     assert np.abs(before.without(other).outer.mean - after.without(other).outer.mean).max() > 0.1
+
+
+def test_a_pool_is_not_read_for_other_skulls_or_maps(tmp_path: Path) -> None:
+    """Regression: samples drawn before the shape model changed went on being used."""
+    maps = made_up_maps(tmp_path / "maps.npz", CASES)
+    config = DataConfig(maps=str(maps))
+    first = fingerprint(config, CASES)
+    assert first == fingerprint(config, CASES)
+    assert first != fingerprint(config, CASES[1:])
+    assert first != fingerprint(replace(config, fold=0), CASES)
+    maps.write_bytes(maps.read_bytes() + b" ")
+    assert first != fingerprint(config, CASES)
 
 
 @pytest.fixture(scope="module")
