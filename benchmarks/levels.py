@@ -9,6 +9,7 @@ levels.json are kept.
 import argparse
 import json
 import os
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -29,7 +30,8 @@ from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.refine import dense_logits, level_lattice, shipped_network
 from cranial_sparse.completion.resampling import to_lattice
-from cranial_sparse.data.packed_skullfix import read_packed
+from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
+from cranial_sparse.errors import in_one_line
 from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
 from cranial_sparse.metrics import dsc, evaluate_case, failed_case
@@ -141,6 +143,7 @@ def page(cases: dict[str, dict]) -> str:
     return "\n".join(lines) + "\n"
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -150,21 +153,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--set", choices=("official", "skullbreak_like", "all"), default="all")
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("--data: no folder; set CRANIAL_SPARSE_DATA or give --data")
-    folder = args.data / "skullfix"
-    official = [
-        f"{line[:3]}/official"
-        for line in (folder / "cases.csv").read_text(encoding="utf-8").splitlines()
-        if ",val," in line
-    ]
+    skulls = packed_paths(args.data, "val")
+    official = [f"{path.name.removesuffix('.skull.xz')}/official" for path in skulls]
     irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
     wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
     target = args.out / "levels.json"
     cases: dict[str, dict] = json.loads(target.read_text(encoding="utf-8"))["cases"] if target.is_file() else {}
     todo = [name for name in wanted if name not in cases]
     with ProcessPoolExecutor(args.jobs) as pool:
-        for name, row in zip(todo, pool.map(partial(score_case, folder=folder), todo), strict=True):
+        for name, row in zip(todo, pool.map(partial(score_case, folder=skulls[0].parent), todo), strict=True):
             cases[name] = row
             print(f"{name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
             write_whole(target, json.dumps({"machine": machine(), "cases": cases}, indent=1))
@@ -173,4 +170,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

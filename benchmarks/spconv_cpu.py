@@ -2,6 +2,8 @@
 
 Its `scatter_add_cpu` races with two or more threads, so that one call runs on one; its backward asks for a CUDA stream
 that the CPU path never uses, so it gets none. Everything else is as shipped.
+
+Part of ``python -m benchmarks.submanifold``, which measures it; this file has nothing to run.
 """
 
 from typing import Any
@@ -52,3 +54,7 @@ class SpconvCpu:
         gradient = self.layer.weight.grad
         assert gradient is not None
         return gradient.permute(1, 2, 3, 4, 0).flatten(0, 2)
+
+
+if __name__ == "__main__":
+    print(__doc__)

@@ -4,6 +4,7 @@ python -m benchmarks.submanifold --size 512 --channels 16 --out benchmarks/resul
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from benchmarks.common import Timing, measure, report
 from benchmarks.spconv_cpu import SpconvCpu
 from cranial_sparse.bricks import BrickGrid, coordinates, from_coordinates, lookup
+from cranial_sparse.errors import in_one_line
 from cranial_sparse.sparse_conv import reference, submanifold_conv
 
 
@@ -90,6 +92,7 @@ def spconv(voxels: Tensor, features: Tensor, weight: Tensor, gradient: Tensor, s
     ]
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512, help="voxels along each side of the box")
@@ -122,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

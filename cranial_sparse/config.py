@@ -190,6 +190,8 @@ def _lists(value: Any) -> Any:
 def check(config: Config) -> Config:
     """``config`` itself; raises InputError naming the first key whose value makes no sense."""
     training, logging = config.training, config.logging
+    if not 0 <= config.seed < 2**32:
+        raise InputError(f"seed: expected 0 to {2**32 - 1}, got {config.seed}")
     for name in ("max_steps", "accumulate", "lr", "checkpoint_every", "validate_every"):
         if not getattr(training, name) > 0:
             raise InputError(f"training.{name}: expected more than 0, got {getattr(training, name)}")

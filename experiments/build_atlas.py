@@ -15,8 +15,8 @@ goes on where the first one ended.
 """
 
 import argparse
-import csv
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,7 +30,8 @@ from scipy.spatial.transform import Rotation
 
 from cranial_sparse.data.atlas import ATLAS, CLIP, Atlas, write_atlas
 from cranial_sparse.data.defects.vault import fit_vault
-from cranial_sparse.data.packed_skullfix import read_packed
+from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
+from cranial_sparse.errors import in_one_line
 
 BAND = 8.0  # mm, the distances that registration sees
 ROUNDS = (  # lattice of the new mean, then (lattice, demons steps) of each registration, mm
@@ -280,19 +281,21 @@ def to_atlas(mean: Mean) -> Atlas:
     return Atlas(kept, mean.lattice.low, mean.lattice.step, floor)
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
+    )
     parser.add_argument("--work", type=Path, required=True, help="folder for distance fields and means, 0.8 GB")
     parser.add_argument("--out", type=Path, default=ATLAS, help="atlas file to write")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    source = Path(os.environ["CRANIAL_SPARSE_DATA"]) / "skullfix"
-    with open(source / "cases.csv") as lines:
-        cases = [row["id"] for row in csv.DictReader(lines) if row["split"] == "train"]
+    skulls = packed_paths(args.data, "train")
     args.work.mkdir(parents=True, exist_ok=True)
-    paths = [args.work / f"{case}.npy" for case in cases]
+    paths = [args.work / skull.name.replace(".skull.xz", ".npy") for skull in skulls]
     with ProcessPoolExecutor(args.workers) as pool:
-        list(pool.map(make_field, [source / f"{case}.skull.xz" for case in cases], paths))
+        list(pool.map(make_field, skulls, paths))
         mean = None
         for number, (step, levels) in enumerate(ROUNDS):
             done, lattice = args.work / f"mean{number}.npz", replace(MEAN, step=step)
@@ -314,4 +317,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

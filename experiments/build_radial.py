@@ -8,6 +8,7 @@ skulls stays where ``--maps`` says.
 import argparse
 import io
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import fields
 from functools import partial
@@ -24,7 +25,8 @@ from cranial_sparse.classical.pose import estimate_pose, first_guess
 from cranial_sparse.classical.radial import cast_vault
 from cranial_sparse.classical.radial_model import PosedMaps, fit_outer, fit_radial_model
 from cranial_sparse.completion.frame import Pose
-from cranial_sparse.data.packed_skullfix import read_packed
+from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
+from cranial_sparse.errors import in_one_line
 from cranial_sparse.io.files import write_whole
 
 ROUNDS, SHAPED_ROUNDS = 2, 2  # of rigid fits to the mean, and of fits of pose and modes together
@@ -71,6 +73,7 @@ def mean_map(maps: NDArray) -> NDArray[np.float64]:
     return (median + median[::-1]) / 2
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -79,11 +82,7 @@ def main() -> None:
     parser.add_argument("--maps", type=Path, required=True, help="where the maps of the training skulls go (npz)")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("--data: no folder; set CRANIAL_SPARSE_DATA or give --data")
-    folder = args.data / "skullfix"
-    rows = [line.split(",") for line in (folder / "cases.csv").read_text(encoding="utf-8").splitlines()[1:]]
-    paths = [folder / f"{row[0]}.skull.xz" for row in rows if row[1] == "train"]
+    paths = packed_paths(args.data, "train")
     with ProcessPoolExecutor(args.jobs) as pool:
         mean = mean_map(np.stack(list(pool.map(first_map, paths))))
         shape = rigid(mean)
@@ -106,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

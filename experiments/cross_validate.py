@@ -7,6 +7,7 @@ own grid. Pose and hole come from the shipped mode counts and are shared, so tha
 import argparse
 import json
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
@@ -32,8 +33,8 @@ from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes
 from cranial_sparse.completion.frame import canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, cut_volume
-from cranial_sparse.data.packed_skullfix import read_packed
-from cranial_sparse.errors import InputError
+from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
+from cranial_sparse.errors import InputError, in_one_line
 from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
 from cranial_sparse.metrics import dsc
@@ -98,6 +99,7 @@ def table(scores: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines)
 
 
+@in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
@@ -108,8 +110,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cuts", type=int, default=2, help="defects per skull")
     args = parser.parse_args()
-    if args.data is None:
-        parser.error("--data: no folder; set CRANIAL_SPARSE_DATA or give --data")
+    folder = packed_paths(args.data, "train")[0].parent
     # the n-th skull starts with the n-th kind, so that every fold meets every kind
     wanted = [
         (case, KINDS[(number + 3 * cut) % len(KINDS)])
@@ -119,7 +120,7 @@ def main() -> None:
     scores = json.loads(args.out.read_text(encoding="utf-8")) if args.out.is_file() else {}
     todo = [job for job in wanted if "/".join(job) not in scores]
     with ProcessPoolExecutor(args.jobs) as pool:
-        run = pool.map(partial(score, maps=args.maps, folder=args.data / "skullfix"), todo)
+        run = pool.map(partial(score, maps=args.maps, folder=folder), todo)
         for job, row in zip(todo, run, strict=True):
             if row is not None:
                 scores["/".join(job)] = row
@@ -128,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

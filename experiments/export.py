@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cranial_sparse.errors import InputError
+from cranial_sparse.errors import in_one_line
 from cranial_sparse.training.export import export
 
 
+@in_one_line
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m experiments.export",
@@ -18,11 +19,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("checkpoint", type=Path, help="last.ckpt or best.ckpt of a run")
     parser.add_argument("out", type=Path, help="file to write")
     options = parser.parse_args(arguments)
-    try:
-        metadata = export(options.checkpoint, options.out)
-    except (InputError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    metadata = export(options.checkpoint, options.out)
     print(f"{options.out}: weights after step {metadata['step']}, seed {metadata['seed']}")
     return 0
 

@@ -70,6 +70,8 @@ def test_optional_values_take_null() -> None:
         ("training.level_starts=[0,5]", ["training.level_starts", "3 steps that rise", "[0, 5]"]),
         ("training.level_starts=[0,9,5]", ["training.level_starts", "that rise"]),
         ("name=a/b", ["name", "a/b"]),
+        ("seed=-5", ["seed", "0 to 4294967295", "-5"]),
+        ("seed=4294967296", ["seed", "0 to 4294967295"]),
     ],
 )
 def test_a_wrong_argument_is_named_in_one_line(argument: str, says: list[str]) -> None:

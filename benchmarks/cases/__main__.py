@@ -11,11 +11,12 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.cases import LISTED, SETS, draw_rows, write_cases, write_rows
-from cranial_sparse.errors import InputError
+from cranial_sparse.errors import in_one_line
 
 
-def main() -> int:
-    """Parse the options and run; 1 where the input cannot be used."""
+@in_one_line
+def main() -> None:
+    """Parse the options and run."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.cases", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -29,20 +30,15 @@ def main() -> int:
         parser.error("--data: give the folder of the skulls, or set CRANIAL_SPARSE_DATA")
     if options.out is None and not options.draw:
         parser.error("--out: give the folder to write to")
-    try:
-        if options.draw:
-            rows = draw_rows(options.data)
-            write_rows(rows, LISTED)
-            volumes, crossing = [row.volume_ml for row in rows], sum(row.crosses_midline for row in rows)
-            print(f"{len(rows)} defects, {min(volumes):.0f}-{max(volumes):.0f} ml, median {median(volumes):.0f} ml")
-            print(f"{crossing} cross the midline; listed in {LISTED}")
-        else:
-            count = write_cases(options.data, options.out, tuple(options.set or SETS))
-            print(f"{count} cases in {options.out}")
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+    if options.draw:
+        rows = draw_rows(options.data)
+        write_rows(rows, LISTED)
+        volumes, crossing = [row.volume_ml for row in rows], sum(row.crosses_midline for row in rows)
+        print(f"{len(rows)} defects, {min(volumes):.0f}-{max(volumes):.0f} ml, median {median(volumes):.0f} ml")
+        print(f"{crossing} cross the midline; listed in {LISTED}")
+    else:
+        count = write_cases(options.data, options.out, tuple(options.set or SETS))
+        print(f"{count} cases in {options.out}")
 
 
 if __name__ == "__main__":

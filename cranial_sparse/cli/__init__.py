@@ -11,7 +11,7 @@ from types import FrameType
 
 from cranial_sparse import __version__
 from cranial_sparse.cli import complete, evaluate, phantom, prepare
-from cranial_sparse.errors import InputError
+from cranial_sparse.errors import USERS, explain
 
 COMMANDS = (complete, evaluate, phantom, prepare)
 
@@ -47,8 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         return args.run(args)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except USERS as error:
+        print(f"error: {explain(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; finished cases are kept", file=sys.stderr)

@@ -60,7 +60,7 @@ def score_all(predictions: Path, cases: Mapping[str, Truth], console: Console) -
         try:
             prediction = _mask(find_prediction(predictions, name))
             scores[name] = evaluate_case(prediction, truth, defective)
-        except (InputError, ValueError) as error:
+        except (InputError, ValueError, OSError) as error:
             scores[name] = failed_case(truth)
             failures[name] = " ".join(str(error).split())
     return ScoreTable(scores, failures)
@@ -128,5 +128,8 @@ def _names(chosen: Sequence[str]) -> list[str]:
     names: list[str] = []
     for text in chosen:
         path = Path(text)
-        names += path.read_text(encoding="utf-8").split() if path.is_file() else [text]
+        try:
+            names += path.read_text(encoding="utf-8").split() if path.is_file() else [text]
+        except UnicodeDecodeError:
+            raise InputError(f"--cases {path}: expected a text file of names in UTF-8; give one, or names") from None
     return list(dict.fromkeys(names))

@@ -5,6 +5,7 @@ brick count of each volume) and then, for the complete skull and for the implant
 coordinates [B, 3] and as bit masks uint8 [B, 64], most significant bit first, z fastest.
 """
 
+import csv
 import json
 import lzma
 from pathlib import Path
@@ -16,6 +17,23 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 
 EDGE = 8  # voxels along a brick
+
+
+def packed_paths(data: Path | None, split: str) -> list[Path]:
+    """The packed skulls of ``split`` ("train", "val") below ``data``, the folder that a script's --data names.
+
+    Raises InputError where there are none.
+    """
+    if data is None:
+        raise InputError("--data: no folder; set CRANIAL_SPARSE_DATA or give --data")
+    listed = data / "skullfix" / "cases.csv"
+    if not listed.is_file():
+        raise InputError(f"--data {data}: expected a folder with skullfix/cases.csv, found none; give another")
+    with listed.open(newline="", encoding="utf-8") as lines:
+        cases = [row["id"] for row in csv.DictReader(lines) if row.get("split") == split]
+    if not cases:
+        raise InputError(f"--data {data}: {listed} names no {split} skulls; give another folder")
+    return [listed.with_name(f"{case}.skull.xz") for case in cases]
 
 
 def read_packed(path: Path) -> tuple[Volume, Volume]:

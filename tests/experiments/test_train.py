@@ -49,7 +49,17 @@ def test_help_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     assert "experiment=cascade" in text
-    assert "checkpoint_every" in text
+    for told in ("checkpoint_every", "CRANIAL_SPARSE_DATA", "experiments.build_radial", "data.prepared", "an hour"):
+        assert told in text
+    for key in (
+        "network.widths=",
+        "network.keep=",
+        "data.pool_size=",
+        "data.workers=",
+        "loss.known=0.1",
+        "loss.levels=",
+    ):
+        assert key in text
 
 
 def test_a_signal_ends_with_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
