@@ -48,6 +48,37 @@ def test_input_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture
     assert error.count("\n") == 1
 
 
+LONG = "x" * 300  # no file may be named so, which root cannot override either
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["prepare", LONG, "--out", "out"], LONG),
+        (["prepare", "skulls", "--out", "file/below"], "--out file/below: cannot be written"),
+        (["phantom", "--out", "file/below"], "--out file/below: cannot be written"),
+        (["evaluate", LONG, "--truth", LONG], LONG),
+        (["evaluate", LONG, "--truth", "truth"], LONG),
+        (["evaluate", "truth", "--truth", "truth", "--cases", "file"], "--cases file: expected a text file"),
+        (["complete", "skulls/a.nrrd", "--out", "file/below"], "--out file/below: cannot be written"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
+):
+    """Regression: folders that cannot be read or written, and a binary list of cases, ended in tracebacks."""
+    monkeypatch.chdir(tmp_path)
+    for path in ("skulls/a.nrrd", "truth/implant/a.nrrd", "truth/defective_skull/a.nrrd", "file"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(b"\xff\xfe")
+    assert main(arguments) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("error: ")
+    assert told in said.err
+    assert said.err.count("\n") == 1
+    assert not Path("out").exists()
+
+
 def test_every_subcommand_can_run():
     for arguments in (["complete", "a", "--out", "b"], ["evaluate", "a", "--truth", "b"]):
         assert callable(build_parser().parse_args(arguments).run)

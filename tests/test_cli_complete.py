@@ -2,8 +2,7 @@
 
 import json
 import os
-import sys
-import types
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,10 @@ from rich.console import Console
 from cranial_sparse.cli import main
 from cranial_sparse.cli.batch import complete_all
 from cranial_sparse.cli.case import Options, complete_case, split_stage
+from cranial_sparse.cli.complete import SYSTEMS
 from cranial_sparse.cli.inputs import Case, find_inputs
 from cranial_sparse.cli.provenance import sha256
+from cranial_sparse.completion import pipeline
 from cranial_sparse.completion.completion import Completion
 from cranial_sparse.data.atlas import ATLAS
 from cranial_sparse.errors import InputError
@@ -105,7 +106,8 @@ def test_no_defect_is_empty_and_says_so(skull_file: Path, tmp_path: Path):
     assert "no defect found" in text
     assert {p.name for p in folder.iterdir()} == FILES - {"implant.stl"}
     assert not read_volume(folder / "implant.nrrd").array.any()
-    assert any("No defect" in w for w in json.loads((folder / "summary.json").read_text())["warnings"])
+    warnings = json.loads((folder / "summary.json").read_text())["warnings"]
+    assert sum("no defect" in warning.lower() for warning in warnings) == 1
 
 
 def test_finished_cases_are_skipped_until_overwritten(skull_file: Path, tmp_path: Path):
@@ -114,11 +116,43 @@ def test_finished_cases_are_skipped_until_overwritten(skull_file: Path, tmp_path
     failed, text = run(skull_file, out, nothing)
     assert failed == 0
     assert "one: skipped, already finished" in text
-    assert "other options (system radial" in run(skull_file, out, system="mirror")[1]
+    assert "other options (system radial, not mirror);" in run(skull_file, out, system="mirror")[1]
     assert (out / "one" / "implant.stl").exists()
     run(skull_file, out, nothing, overwrite=True)
     assert not (out / "one" / "implant.stl").exists()
     assert [p.name for p in out.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("lost", sorted(FILES - {"summary.json"}))
+def test_a_case_that_lost_a_file_is_done_again(lost: str, skull_file: Path, tmp_path: Path):
+    """Regression: summary.json alone once made a case finished."""
+    run(skull_file, tmp_path / "out")
+    (tmp_path / "out" / "one" / lost).unlink()
+    failed, text = run(skull_file, tmp_path / "out")
+    assert failed == 0
+    assert "skipped" not in text
+    assert {p.name for p in (tmp_path / "out" / "one").iterdir()} == FILES
+
+
+def test_a_case_without_an_implant_is_finished_without_its_mesh(skull_file: Path, tmp_path: Path):
+    run(skull_file, tmp_path / "out", nothing)
+    assert "skipped, already finished" in run(skull_file, tmp_path / "out", nothing)[1]
+
+
+def test_a_summary_that_is_not_ours_is_an_error(skull_file: Path, tmp_path: Path):
+    """Regression: KeyError."""
+    (tmp_path / "out" / "one").mkdir(parents=True)
+    (tmp_path / "out" / "one" / "summary.json").write_text('{"schema": 1}')
+    failed, text = run(skull_file, tmp_path / "out")
+    assert failed == 1
+    assert "not a finished case" in text
+
+
+def test_what_completing_refuses_names_the_file(skull_file: Path, tmp_path: Path):
+    def refuse(skull: Volume) -> Completion:
+        raise InputError("this does not look like a skull")
+
+    assert f"failed: {skull_file}: this does not look like a skull" in run(skull_file, tmp_path / "out", refuse)[1]
 
 
 def test_the_result_of_another_input_is_not_passed_off_as_this_one(skull_file: Path, tmp_path: Path):
@@ -190,19 +224,36 @@ def test_stage_times_still_add_up():
 
 
 def test_from_the_command_line(skull_file: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
-    pipeline = types.ModuleType("cranial_sparse.completion.pipeline")
     asked = []
-    pipeline.complete = lambda skull, system: asked.append(system) or knowing(skull)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, pipeline.__name__, pipeline)
+    monkeypatch.setattr(pipeline, "complete", lambda skull, system: asked.append(system) or knowing(skull))
     arguments = ["complete", str(skull_file), str(tmp_path / "gone.nrrd"), "--out", str(tmp_path / "out")]
-    assert main([*arguments, "--system", "mirror"]) == 1
+    assert main([*arguments, "--system", "cascade"]) == 1
     text = capsys.readouterr().out
-    assert asked == ["mirror"]
+    assert asked == ["cascade"]
     assert "one: implant" in text
     assert "gone.nrrd: no such file" in text
-    assert main([arguments[0], arguments[1], *arguments[3:], "--system", "mirror"]) == 0
+    assert main([arguments[0], arguments[1], *arguments[3:], "--system", "cascade"]) == 0
+
+
+def test_an_unknown_system_is_refused_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert set(SYSTEMS) == set(pipeline.SYSTEMS)
+    with pytest.raises(SystemExit) as done:
+        main(["complete", str(tmp_path / "gone.nrrd"), "--out", str(tmp_path), "--system", "mirror"])
+    assert done.value.code == 2
+    assert re.search("invalid choice: 'mirror'.*radial.*cascade", capsys.readouterr().err)
 
 
 def test_output_must_be_a_folder(skull_file: Path):
     with pytest.raises(InputError, match="expected a folder"):
         run(skull_file, skull_file)
+
+
+def test_output_that_cannot_be_written_is_told_before_the_first_case(skull_file: Path):
+    """Regression: the case was computed first, and the message named a hidden folder."""
+
+    def never(skull: Volume) -> Completion:
+        raise AssertionError("computed")
+
+    out = skull_file / "below"
+    with pytest.raises(InputError, match=f"--out {out}: cannot be written"):
+        run(skull_file, out, never)

@@ -2,6 +2,7 @@
 
 import hashlib
 import mmap
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from cranial_sparse.cli.folders import new_folder
 from cranial_sparse.cli.inputs import case_name, find_inputs
 from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions
-from cranial_sparse.errors import InputError
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -40,6 +40,28 @@ def test_folder_of_slices_is_one_case(tmp_path: Path):
     assert names(tmp_path / "patient") == ["patient"]
 
 
+def test_subfolders_beside_a_file_are_not_passed_over(tmp_path: Path):
+    """Regression: one volume in a folder once hid everything in its subfolders."""
+    touch(tmp_path, "a.nrrd", "left/b.nrrd", "left/deep/er/c.stl", "series/IM1", "left/notes.txt", ".git/config")
+    assert names(tmp_path) == ["a", "left/b", "left/deep/er/c", "series"]
+
+
+def test_results_below_an_input_are_not_completed_again(tmp_path: Path):
+    touch(tmp_path, "a.nrrd", "results/a/summary.json", "results/a/implant.nrrd", "results/a/complete.nrrd")
+    assert names(tmp_path) == ["a"]
+
+
+def test_links_that_lead_back_are_followed_once(tmp_path: Path):
+    touch(tmp_path, "a.nrrd", "x/b.nrrd")
+    (tmp_path / "x" / "up").symlink_to(tmp_path)
+    assert names(tmp_path) == ["a", "x/b"]
+
+
+def test_a_text_beside_subfolders_is_no_series(tmp_path: Path):
+    touch(tmp_path, "readme.txt", "x/b.nrrd")
+    assert names(tmp_path) == ["x/b"]
+
+
 def test_folder_of_folders(tmp_path: Path):
     touch(tmp_path, "bilateral/000.nrrd", "parietal/000.nrrd", "series/1.dcm")
     assert names(tmp_path) == ["bilateral/000", "parietal/000", "series"]
@@ -50,10 +72,45 @@ def test_the_same_path_twice_is_one_case(tmp_path: Path):
     assert names(tmp_path / "a.nrrd", tmp_path) == ["a"]
 
 
-def test_two_inputs_of_one_name_are_refused(tmp_path: Path):
-    touch(tmp_path, "x/a.nrrd", "y/a.nii.gz")
-    with pytest.raises(InputError, match="both named 'a'"):
-        find_inputs([tmp_path / "x", tmp_path / "y"])
+def test_files_of_one_name_keep_their_suffix(tmp_path: Path):
+    """Regression: skull.nrrd beside skull.stl once stopped every other case of the folder."""
+    touch(tmp_path, "skull.nrrd", "skull.stl", "other.nrrd")
+    assert names(tmp_path) == ["other", "skull.nrrd", "skull.stl"]
+
+
+def test_no_case_is_written_into_another(tmp_path: Path):
+    touch(tmp_path, "x.nrrd", "x/a.nrrd")
+    assert names(tmp_path) == ["x.nrrd", "x/a"]
+
+
+def test_two_files_of_one_whole_name_fail_alone(tmp_path: Path):
+    touch(tmp_path, "x/a.nrrd", "y/a.nrrd", "y/b.nrrd")
+    cases, problems = find_inputs([tmp_path / "x", tmp_path / "y"])
+    assert [case.name for case in cases] == ["b"]
+    for folder, problem in zip("xy", problems, strict=True):
+        assert str(problem).startswith(f"{tmp_path}/{folder}/a.nrrd: 'a.nrrd' is the name")
+
+
+def test_what_cannot_be_read_does_not_stop_the_others(tmp_path: Path):
+    """Regression: any OSError once ended the whole call with a traceback."""
+    touch(tmp_path, "a.nrrd")
+    cases, problems = find_inputs(["x" * 300, tmp_path / "a.nrrd"])  # no name may be that long, root's neither
+    assert [case.name for case in cases] == ["a"]
+    assert "cannot be read (File name too long)" in str(problems[0])
+
+
+def test_a_locked_subfolder_does_not_stop_the_others(tmp_path: Path):
+    touch(tmp_path, "a.nrrd", "locked/b.nrrd")
+    locked = tmp_path / "locked"
+    locked.chmod(0)
+    try:
+        if os.access(locked, os.R_OK):
+            pytest.skip("nothing is locked for root")
+        cases, problems = find_inputs([tmp_path, locked / "b.nrrd"])
+    finally:
+        locked.chmod(0o700)
+    assert [case.name for case in cases] == ["a"]
+    assert ["cannot be read (Permission denied)" in str(problem) for problem in problems] == [True, True]
 
 
 def test_what_is_not_there_is_a_problem_of_its_own(tmp_path: Path):

@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cranial_sparse.cli.case import NO_DEFECT, CompleteFunction, Options, complete_case, finished_summary
+from cranial_sparse.cli.case import NO_DEFECT, CompleteFunction, Options, complete_case, finished_summary, is_whole
+from cranial_sparse.cli.folders import check_writable
 from cranial_sparse.cli.inputs import Case
 from cranial_sparse.cli.provenance import sha256
 from cranial_sparse.errors import InputError
@@ -23,10 +24,11 @@ def complete_all(
 ) -> int:
     """Complete every case into ``out`` and say what happened to each; return how many failed.
 
-    ``problems`` are inputs that failed before they became cases; they are counted and listed with the others.
+    ``problems`` are inputs that failed before they became cases; they are counted and listed with the others. Raises
+    InputError where ``out`` is no folder that can be written, before anything is computed.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: expected a folder, this is a file")
+    if cases:
+        check_writable(out)
     failures = [str(problem) for problem in problems]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -54,21 +56,25 @@ def complete_all(
 
 
 def already_done(case: Case, out: Path, options: Options) -> str | None:
-    """A line where ``case`` is finished in ``out`` and need not be done again, None where it must be.
+    """A line where ``case`` is finished in ``out``, all its files there, and need not be done again; None where it must.
 
     Raises InputError where the folder holds the result of another input.
     """
     summary = finished_summary(out / case.name)
     if summary is None:
         return None
-    if summary["source"]["sha256"] != sha256(case.path):
+    if summary["source"].get("sha256") != sha256(case.path):
         raise InputError(
-            f"{out / case.name}: holds the result of another input ({summary['source']['path']}), not of {case.path};"
+            f"{out / case.name}: holds the result of another input ({summary['source'].get('path')}), not of {case.path};"
             " give --overwrite to replace it, or another --out"
         )
-    if summary["options"] != options.as_dict():
-        made = ", ".join(f"{key} {value}" for key, value in summary["options"].items())
-        return f"{case.name}: skipped, finished earlier with other options ({made}); --overwrite does it again"
+    if not is_whole(out / case.name, summary):
+        return None
+    made, asked = summary["options"], options.as_dict()
+    differing = [f"{key} {made.get(key)}, not {value}" for key, value in asked.items() if made.get(key) != value]
+    if differing:
+        why = "; ".join(differing)
+        return f"{case.name}: skipped, finished earlier with other options ({why}); --overwrite does it again"
     return f"{case.name}: skipped, already finished; --overwrite does it again"
 
 

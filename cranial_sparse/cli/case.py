@@ -120,7 +120,16 @@ def finished_summary(folder: Path) -> dict | None:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return summary if isinstance(summary, dict) and summary.get("schema") == SCHEMA else None
+    if not isinstance(summary, dict) or summary.get("schema") != SCHEMA:
+        return None
+    return summary if all(isinstance(summary.get(part), dict) for part in ("source", "options", "implant")) else None
+
+
+def is_whole(folder: Path, summary: dict) -> bool:
+    """Whether every file that a finished case with this ``summary`` has is there: a copy may have lost some."""
+    mesh = [] if summary["implant"].get("empty") else ["implant.stl"]
+    names = ["implant.nrrd", "complete.nrrd", "report.html", *mesh]
+    return all((folder / name).is_file() for name in names)
 
 
 def notes(skull: Skull, completion: Completion, empty: bool) -> tuple[str, ...]:

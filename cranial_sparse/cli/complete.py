@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+SYSTEMS = ("radial", "cascade")  # of completion.pipeline, which is slow to import
+
 EXAMPLES = """\
 examples:
   cranial-sparse complete skull.nrrd --out results
@@ -19,7 +21,9 @@ Each case becomes a folder results/CASE, named after its input:
   summary.json   times, memory, volumes, versions, hashes, warnings
   report.html    slices, a 3D view and the numbers; opens offline
 
-A folder appears only when it is complete. Exit status 1 where any input failed, with one line for each.
+A folder of volumes and meshes is searched with its subfolders, whose cases are named SUB/CASE; a folder of other files
+only is taken for a DICOM series. Of two files named alike, skull.nrrd and skull.stl, each keeps its suffix.
+A result appears only when it is complete. Exit status 1 where any input failed, with one line for each.
 """
 
 
@@ -42,7 +46,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="folder for the results; made if missing"
     )
-    parser.add_argument("--system", default="radial", help="which system completes the skull (default: %(default)s)")
+    parser.add_argument(
+        "--system", choices=SYSTEMS, default="radial", help="which system completes the skull (default: %(default)s)"
+    )
     parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
     parser.set_defaults(run=run)

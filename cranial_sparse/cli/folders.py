@@ -7,6 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cranial_sparse.errors import InputError
+
+
+def check_writable(out: Path) -> None:
+    """Make the folder that --out names, and a file in it that goes again: an hour's work should not fail at its end.
+
+    Raises InputError where ``out`` is a file or cannot be written.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: expected a folder, this is a file; give another name")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another folder") from None
+
 
 @contextmanager
 def new_folder(target: Path) -> Iterator[Path]:

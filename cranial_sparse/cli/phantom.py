@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from skimage.io import imsave
 
+    from cranial_sparse.cli.folders import check_writable
     from cranial_sparse.data.defects import cut_volume
     from cranial_sparse.data.phantom import phantom
     from cranial_sparse.errors import InputError
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.picture and args.picture.suffix.lower() != ".png":
         raise InputError(f"--picture {args.picture}: expected a file name ending in .png")
+    check_writable(args.out)
     console, pictures = Console(), []
     for seed in args.seed:
         skull = phantom(seed, raised=args.raised)
@@ -63,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_volume(path, volume)
             size = volume.array.sum() * volume.geometry.voxel_volume / 1000
-            console.print(f"{path}: {size:.1f} ml", markup=False, soft_wrap=True, highlight=False)
+            console.print(
+                f"{path}: {folder.replace('_', ' ')}, {size:.1f} ml", markup=False, soft_wrap=True, highlight=False
+            )
         if args.picture:
             implant = parts["implant"].array if args.defect else None
             views = [shaded(skull.array, view, implant) for view in ("front", "side", "top")]

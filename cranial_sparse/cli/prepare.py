@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import track
 
+    from cranial_sparse.cli.folders import check_writable
     from cranial_sparse.cli.provenance import versions
     from cranial_sparse.data.datasets import find_cases
     from cranial_sparse.data.prepare import Outcome, prepare_all, write_manifest
@@ -52,14 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
     if args.jobs < 1:
         raise InputError(f"--jobs {args.jobs}: expected at least 1")
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out {args.out}: expected a folder, this is a file")
     console = Console()
 
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
     cases = find_cases(args.source)
+    check_writable(args.out)
     outcomes: list[Outcome] = []
     for outcome in track(
         prepare_all(cases, args.out, args.jobs),

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import signal
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -89,11 +91,14 @@ def prepare_into(case: Case, out: Path) -> Outcome:
 
 
 def prepare_all(cases: Sequence[Case], out: Path, jobs: int = 1) -> Iterator[Outcome]:
-    """Prepare every case, ``jobs`` at a time; outcomes as they come. Each job takes about 1 GB of memory."""
+    """Prepare every case, ``jobs`` at a time; outcomes as they come. Each job takes about 1 GB of memory.
+
+    Where it is stopped, the jobs finish the cases at hand first, and stderr says so.
+    """
     if jobs == 1:
         yield from (prepare_into(case, out) for case in cases)
         return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,))
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), _begin_job)
     try:
         running = {pool.submit(prepare_into, case, out): case for case in cases}
         for done in as_completed(running):
@@ -101,8 +106,17 @@ def prepare_all(cases: Sequence[Case], out: Path, jobs: int = 1) -> Iterator[Out
                 yield done.result()
             except RuntimeError as error:  # a worker was killed, for want of memory as a rule
                 yield Outcome(running[done], error=_one_line(f"{running[done].id}: {error}"))
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        print(f"stopping: finishing the cases at hand, {jobs} at most", file=sys.stderr, flush=True)
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin_job() -> None:
+    """One thread each, and deaf to Ctrl-C, which a terminal sends to every process: the first one decides what to do."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def write_manifest(src: Path, out: Path, outcomes: Iterable[Outcome], versions: dict[str, str]) -> Path:

@@ -1,6 +1,7 @@
 """``cranial-sparse phantom``: files in the SkullFix layout."""
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,13 @@ def run(*arguments: str) -> int:
     return args.run(args)
 
 
-def test_a_defect_is_cut_and_drawn(tmp_path: Path) -> None:
+def test_a_defect_is_cut_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "pictures" / "p.png"
     assert run("--out", str(tmp_path), "--seed", "3", "--defect", "sphere", "--picture", str(picture)) == 0
     folders = ("complete_skull", "defective_skull", "implant")
+    said = capsys.readouterr().out.splitlines()
+    parts = zip(said, ("complete skull", "defective skull", "implant"), strict=True)
+    assert all(re.fullmatch(rf".*phantom_003\.nrrd: {part}, [\d.]+ ml", line) for line, part in parts)
     whole, defective, implant = (read_volume(tmp_path / f / "phantom_003.nrrd").array.astype(bool) for f in folders)
     assert implant.any()
     np.testing.assert_array_equal(whole, defective | implant)

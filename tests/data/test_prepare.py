@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -257,6 +258,18 @@ def test_wrong_use_is_told(collection, tmp_path, capsys):
     }.items():
         assert main(["prepare", *arguments]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_stopping_says_what_it_waits_for(quick, collection, tmp_path, monkeypatch, capsys):
+    """Regression: after Ctrl-C nothing was said until the last case was done."""
+
+    def interrupt(running: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cranial_sparse.data.prepare.ProcessPoolExecutor", lambda jobs, *_: ThreadPoolExecutor(jobs))
+    monkeypatch.setattr("cranial_sparse.data.prepare.as_completed", interrupt)
+    assert main(["prepare", str(collection), "--out", str(tmp_path / "out"), "--jobs", "2"]) == 130
+    assert "finishing the cases at hand, 2 at most" in capsys.readouterr().err
 
 
 def test_a_header_counts_with_its_voxels(tmp_path):
