@@ -21,7 +21,7 @@ from scipy.ndimage import distance_transform_edt
 from cranial_sparse.classical.gaussian import MapModel
 from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions
 from cranial_sparse.classical.orbital import signed_distance
-from cranial_sparse.classical.pose import estimate_pose, first_guess
+from cranial_sparse.classical.pose import first_guess, fit_pose
 from cranial_sparse.classical.radial import cast_vault
 from cranial_sparse.classical.radial_model import PosedMaps, fit_outer, fit_radial_model
 from cranial_sparse.completion.frame import Pose
@@ -51,7 +51,7 @@ def rigid(mean: NDArray) -> MapModel:
 def posed_maps(path: Path, model: MapModel) -> dict[str, NDArray]:
     """Pose, size and maps of one skull."""
     skull, _ = read_packed(path)
-    pose, fitted = estimate_pose(skull, model)
+    pose, fitted, _ = fit_pose(skull, model)
     rays = cast_vault(skull, pose, fitted)
     return {
         "rotation": pose.rotation, "centre": pose.centre, "size": np.mean(fitted / model.mean),  # type: ignore

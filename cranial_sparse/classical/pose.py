@@ -19,6 +19,11 @@ SHIFT = 15.0  # mm: how far they are from where their bounding box puts them
 PITCHES = (-0.5, -0.25, 0.0, 0.25)  # rad: a vault alone looks much the same when it nods, so several starts compete
 UNSURE = 4.0  # mm: an error that counts half as much as no bone at all, when they are compared
 LARGEST_TURN = 0.05  # rad in one step, so that the first steps, far from linear, stay in reach
+# What is no skull is refused. Of the rays that meet bone, 0.970 to 0.996 end within 4 mm of the fitted table on 24 train
+# skulls, whole, with their own defect and with others cut, and on slices of 5 mm; 0.44 on a box of 150 mm, 0.15 to 0.48
+# on noise. Their sizes are 0.92 to 1.05 of the mean; 1.32 to 1.51 with the spacing 1.5 times too long.
+NEAR, LEAST_NEAR = 4.0, 0.6
+SMALLEST, LARGEST = 0.8, 1.25
 
 
 def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.float64]]:
@@ -28,6 +33,26 @@ def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.floa
     the head to make up for its shape. Robust to holes, missing faces and fixtures: outer points are cast from
     outside, fitted by iteratively reweighted Gauss-Newton (Geman-McClure weights), and cast again from the new pose.
 
+    Raises InputError where there is no bone, too little vault is in view, or it does not look like a skull.
+    """
+    pose, outer, near = fit_pose(skull, model)
+    size = float(np.mean(outer / model.mean))
+    if not SMALLEST <= size <= LARGEST:
+        raise InputError(
+            f"this does not look like a skull: it measures {size:.2f} times the mean one, expected {SMALLEST:g} to"
+            f" {LARGEST:g}; check spacing and segmentation"
+        )
+    if near < LEAST_NEAR:
+        raise InputError(
+            f"this does not look like a skull: {near:.0%} of its surface lies within {NEAR:g} mm of a vault's shape,"
+            f" expected {LEAST_NEAR:.0%} or more; check spacing and segmentation"
+        )
+    return pose, outer
+
+
+def fit_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.float64], float]:
+    """As estimate_pose, for anything; and of the rays that meet it, the share that does so near the fitted radius.
+
     Raises InputError where there is no bone or too little vault is in view.
     """
     guess = first_guess(skull)
@@ -35,30 +60,35 @@ def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.floa
     fits = [fit for start in starts if (fit := _fit_from(start, guess, skull, model))]
     if not fits:
         raise InputError(
-            f"skull: less than {LEAST_VAULT:.0%} of the vault is in view; give a scan that shows the vault above the orbits"
+            f"less than {LEAST_VAULT:.0%} of the vault is in view; give a scan that shows the vault above the orbits"
         )
-    _, pose, outer = min(fits, key=lambda fit: fit[0])
-    return pose, outer
+    _, pose, outer, near = min(fits, key=lambda fit: fit[0])
+    return pose, outer, near
 
 
-def _fit_from(start: Pose, guess: Pose, skull: Volume, model: MapModel) -> tuple[float, Pose, NDArray] | None:
-    """The cost, pose and outer radius [P, P] that are reached from ``start``; None where too little bone is met there."""
+def _fit_from(start: Pose, guess: Pose, skull: Volume, model: MapModel) -> tuple[float, Pose, NDArray, float] | None:
+    """The cost, pose, outer radius [P, P] and share of rays near it that are reached from ``start``.
+
+    None where too little bone is met there.
+    """
     unit = _sparse_directions()
     mean, modes = model.mean.astype(np.float64), model.modes.astype(np.float64)
     pose, shape = start, np.zeros(len(modes))
-    near, far = np.full(len(unit), INNERMOST), np.full(len(unit), OUTERMOST)
+    inmost, outmost = np.full(len(unit), INNERMOST), np.full(len(unit), OUTERMOST)
     for _ in range(ROUNDS):
-        rays = cast(skull, pose, unit, near, far, step=1.0)
+        rays = cast(skull, pose, unit, inmost, outmost, step=1.0)
         met = np.isfinite(rays.outer)
         if met.mean() < LEAST_VAULT:
             return None
         points = pose.to_patient(unit[met] * rays.outer[met, None])
         pose, shape = _fit(points, pose, shape, guess, mean, modes)
     outer = mean + np.tensordot(shape, modes, 1)
-    error = cast(skull, pose, unit, near, far, step=1.0).outer - look_up(outer, to_pixel(unit))
+    error = cast(skull, pose, unit, inmost, outmost, step=1.0).outer - look_up(outer, to_pixel(unit))
     misfit = np.where(np.isfinite(error), error**2 / (error**2 + UNSURE**2), 1.0) * UNSURE**2
     state, precision = _state(pose, guess, shape)
-    return float(misfit.sum() / CORRELATED + precision @ state**2), pose, outer
+    near = np.abs(error[np.isfinite(error)]) < NEAR
+    cost = float(misfit.sum() / CORRELATED + precision @ state**2)
+    return cost, pose, outer, float(near.sum() / max(1, near.size))
 
 
 def _state(pose: Pose, guess: Pose, shape: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -78,7 +108,7 @@ def first_guess(skull: Volume) -> Pose:
     """Axes as the header says, centre below the vertex and in the middle of the upper 100 mm of bone."""
     index = np.argwhere(skull.array[::4, ::4, ::4]) * 4
     if len(index) == 0:
-        raise InputError("skull: the volume holds no bone; give a mask or CT that shows a skull")
+        raise InputError("the volume holds no bone; give a mask or CT that shows a skull")
     points = skull.geometry.to_physical(index)
     top = np.quantile(points[:, 2], 0.9999)
     upper = points[points[:, 2] > top - 100]

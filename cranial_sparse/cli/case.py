@@ -25,7 +25,9 @@ from cranial_sparse.report.html import report_page
 from cranial_sparse.report.summary import SCHEMA, Source, Summary, implant_facts, volume_ml
 
 CompleteFunction = Callable[[Volume], Completion]
-NO_DEFECT = "No defect found: the implant is empty and implant.stl was left out."
+NO_DEFECT = (
+    "No defect found: the vault is whole where the scan shows it, so the implant is empty and implant.stl was left out."
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,10 @@ def complete_case(
         skull = read_skull(case.path, options.threshold_hu)
         source = Source(str(case.path), skull.kind, sha256(case.path))
     with stage("complete"):
-        completion = complete(skull.volume)
+        try:
+            completion = complete(skull.volume)
+        except InputError as error:
+            raise InputError(f"{case.path}: {error}") from error
     if completion.implant.geometry != skull.volume.geometry:
         raise ValueError(f"completed on another grid than {case.path}: {completion.implant.geometry}")
     split_stage(seconds, "complete", completion.seconds)

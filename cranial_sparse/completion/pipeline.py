@@ -3,8 +3,11 @@
 import time
 from dataclasses import replace
 
-from cranial_sparse.classical import radial_model
+import numpy as np
+
+from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import radial_completer
+from cranial_sparse.classical.radial_model import WEIGHTS, shipped_model
 from cranial_sparse.completion import refine
 from cranial_sparse.completion.completer import Completer
 from cranial_sparse.completion.completion import Completion
@@ -13,8 +16,7 @@ from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 
-SYSTEMS = {"cascade": (radial_model.WEIGHTS, refine.WEIGHTS), "radial": (radial_model.WEIGHTS,)}  # and what they load
-NOTHING_MISSING = "no defect found: the vault is whole where the scan shows it, so the implant is empty"
+SYSTEMS = {"cascade": (WEIGHTS, refine.WEIGHTS), "radial": (WEIGHTS,)}  # and what they load
 
 
 def complete(skull: Volume, system: str = "radial") -> Completion:
@@ -34,19 +36,18 @@ def complete_with(skull: Volume, completer: Completer, refined: bool) -> Complet
     started = time.perf_counter()
     field = completer(skull)
     seconds["propose"] = time.perf_counter() - started
-    if field is None:
-        empty = Volume(skull.array & False, skull.geometry)
-        return Completion(empty, seconds, (NOTHING_MISSING,))
-    if refined:
+    if field is not None and refined:
         started = time.perf_counter()
         field = refine.refine_field(skull, field, refine.shipped_network())
         seconds["refine"] = time.perf_counter() - started
+    implant = Volume(np.zeros_like(skull.array), skull.geometry)
+    if field is not None:
+        started = time.perf_counter()
+        implant = missing_bone(*patient_logits(field, skull.geometry), skull)
+        seconds["to patient"] = time.perf_counter() - started
     started = time.perf_counter()
-    logits, box = patient_logits(field, skull.geometry)
-    implant = missing_bone(logits, box, skull)
-    seconds["to patient"] = time.perf_counter() - started
-    warnings = () if implant.array.any() else (NOTHING_MISSING,)
-    started = time.perf_counter()
-    outside_ml = bone_outside_ml(skull, field.pose)
+    # a whole skull leaves no field to carry the pose, and finding it again takes about a second
+    pose = estimate_pose(skull, shipped_model().outer)[0] if field is None else field.pose
+    outside_ml = bone_outside_ml(skull, pose)
     seconds["count outside"] = time.perf_counter() - started
-    return Completion(implant, seconds, warnings, outside_ml)
+    return Completion(implant, seconds, outside_ml=outside_ml)

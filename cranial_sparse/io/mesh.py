@@ -24,6 +24,7 @@ _PLY_NAMES = {
     8: b"double float64",
 }
 _PLY_SIZES = {name: size for size, names in _PLY_NAMES.items() for name in names.split()}
+_PLY_DAMAGED = "not a PLY file, or cut off before its last vertex or face; export it again"
 _MARGIN = 4  # voxels of air around a voxelized mesh
 _MAX_VOXELS = 1 << 30
 
@@ -152,6 +153,8 @@ def _parse_stl(data: bytes, path: Path) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def _read_ply(data: bytes, path: Path) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    if not data.startswith(b"ply") or b"end_header" not in data:  # told before a missing library is
+        raise InputError(f"{path}: {_PLY_DAMAGED}")
     o3d = import_open3d(f"{path}: reading PLY")
     with quiet_open3d(o3d):
         mesh = o3d.io.read_triangle_mesh(path)
@@ -169,7 +172,7 @@ def check_ply(data: bytes, vertices: int, triangles: int, path: Path) -> None:
     count = elements.get(b"vertex", -1)
     held = body.count(b"\n") if b"format ascii" in header else (len(body) - 1) // max(1, row)
     if vertices != count or held < count or triangles < elements.get(b"face", 0):
-        raise InputError(f"{path}: not a PLY file, or cut off before its last vertex or face; export it again")
+        raise InputError(f"{path}: {_PLY_DAMAGED}")
 
 
 @contextmanager

@@ -1,5 +1,9 @@
 """The radial completer from skull to implant, on the model's own mean head, where the truth is known."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -10,7 +14,7 @@ from cranial_sparse.classical.radial import Vault, hole_box, radial_completer
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.completion.frame import canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
-from cranial_sparse.completion.pipeline import NOTHING_MISSING, complete
+from cranial_sparse.completion.pipeline import complete
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.metrics import dsc
@@ -68,7 +72,7 @@ def test_the_pose_of_a_turned_head_is_found(head: Volume) -> None:
 def test_a_whole_head_has_nothing_missing(head: Volume) -> None:
     completion = complete(head, system="radial")
     assert not completion.implant.array.any()
-    assert completion.warnings == (NOTHING_MISSING,)
+    assert completion.warnings == ()  # the command line says it, once
 
 
 def test_two_holes_are_both_filled(head: Volume) -> None:
@@ -80,17 +84,63 @@ def test_two_holes_are_both_filled(head: Volume) -> None:
         assert dsc(completion.implant.array & hole, head.array & hole) > 0.9
 
 
+def with_neck(skull: Volume) -> Volume:
+    """The skull with 120 mm below it, and 600 voxels of bone at their lower end."""
+    deeper = np.pad(skull.array, ((0, 0), (0, 0), (80, 0)))
+    deeper[50:60, 60:70, :6] = True
+    x, y, z = skull.geometry.origin
+    return Volume(deeper, Geometry(deeper.shape, skull.geometry.spacing, (x, y, z - 120.0)))
+
+
+def test_bone_below_the_lattice_of_a_whole_head_is_counted(head: Volume) -> None:
+    """Regression: it was 0 where nothing was missing."""
+    completion = complete(with_neck(head), system="radial")
+    assert not completion.implant.array.any()
+    assert completion.outside_ml == pytest.approx(600 * 1.5**3 / 1000)
+
+
 def test_bone_below_the_lattice_is_counted_and_left_alone(defect: tuple[Volume, np.ndarray]) -> None:
     defective, truth = defect
-    geometry = defective.geometry
-    deeper = np.pad(defective.array, ((0, 0), (0, 0), (80, 0)))  # 120 mm of neck
-    deeper[50:60, 60:70, :6] = True
-    x, y, z = geometry.origin
-    longer = Geometry(deeper.shape, geometry.spacing, (x, y, z - 120.0))
-    completion = complete(Volume(deeper, longer), system="radial")
+    completion = complete(with_neck(defective), system="radial")
     assert completion.outside_ml == pytest.approx(600 * 1.5**3 / 1000)
     assert dsc(completion.implant.array[:, :, 80:], truth) > 0.94
     assert complete(defective, system="radial").outside_ml == 0
+
+
+def noise(head: Volume) -> Volume:
+    return Volume(np.random.default_rng(0).random(head.array.shape) < 0.1, head.geometry)
+
+
+def box(head: Volume) -> Volume:
+    """Hollow, with sides of 150 mm."""
+    sides = np.full((100, 100, 100), True)
+    sides[4:-4, 4:-4, 4:-4] = False
+    return Volume(np.pad(sides, 5), Geometry((110, 110, 110), (1.5, 1.5, 1.5)))
+
+
+def spaced(head: Volume, factor: float) -> Volume:
+    return Volume(head.array, replace(head.geometry, spacing=(1.5 * factor,) * 3))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (noise, "does not look like a skull"),
+        (box, "of its surface lies within 4 mm of a vault's shape"),
+        (partial(spaced, factor=1.5), "times the mean one, expected 0.8 to 1.25; check spacing"),
+        (partial(spaced, factor=0.7), "times the mean one, expected 0.8 to 1.25; check spacing"),
+    ],
+    ids=["noise", "box", "spacing x 1.5", "spacing x 0.7"],
+)
+def test_what_is_no_skull_is_refused(make: Callable[[Volume], Volume], told: str, head: Volume) -> None:
+    """Regression: noise and boxes were whole vaults, and a wrong spacing gave a wrong implant."""
+    with pytest.raises(InputError, match=told):
+        estimate_pose(make(head), shipped_model().outer)
+
+
+@pytest.mark.parametrize("factor", [0.85, 1.15])
+def test_small_and_large_heads_are_accepted(factor: float, head: Volume) -> None:
+    estimate_pose(spaced(head, factor), shipped_model().outer)
 
 
 def test_no_bone_and_no_vault_are_errors(head: Volume) -> None:

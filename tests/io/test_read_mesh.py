@@ -1,5 +1,6 @@
 """Meshes on disk, and a closed surface as voxels against the volumes it was made from."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,14 @@ def test_unusable_ply(keep: float, tmp_path: Path, capfd) -> None:
     with pytest.raises(InputError, match="not a PLY file, or cut off"):
         read_mesh(tmp_path / "a.ply")
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_no_ply_needs_no_open3d(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: where open3d does not load, its missing library was blamed."""
+    monkeypatch.setitem(sys.modules, "open3d", None)
+    (tmp_path / "a.ply").write_bytes(b"garbage" * 100)
+    with pytest.raises(InputError, match="not a PLY file"):
+        read_mesh(tmp_path / "a.ply")
 
 
 def test_other_suffixes(tmp_path: Path) -> None:

@@ -62,14 +62,16 @@ def refuse(path: Path, words: str, capfd) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda mask: mask * 0, "every voxel is 0"),
-        (lambda mask: mask * 0 + 1, "every voxel is 1"),
+        (lambda mask: mask * 0, "every voxel is 0, there is no bone"),
+        (lambda mask: mask * 0 + 1, "every voxel is 1, there is no air around the bone"),
         (lambda mask: ~mask, "mask inverted"),
         (lambda mask: mask * np.uint8(2), "got values from 0 to 2"),
         (lambda mask: mask + (np.arange(mask.shape[2]) > 50) * np.uint8(254), "neither"),
         (lambda mask: mask * np.float32(0.7), "got values from 0 to 0.7"),
         (lambda mask: np.where(mask, 1.0, np.nan).astype(np.float32), "not finite"),
         (lambda mask: np.where(mask, np.inf, 0.0).astype(np.float32), "not finite"),
+        (lambda mask: np.where(np.arange(mask.size).reshape(mask.shape) == 7, np.nan, mask), "1 voxel is not finite"),
+        (lambda mask: np.random.default_rng(0).random(mask.shape) < 0.1, "its largest piece is 0% of the mask"),
         (lambda mask: (mask * 1900 + 100).astype(np.int16), "got values from 100 to 2000"),
         (lambda mask: mask * (np.arange(mask.shape[2]) == 50), "ml of bone is not a skull"),
     ],
@@ -81,6 +83,18 @@ def test_unusable_voxels(change, words: str, head_mask: Volume, tmp_path: Path, 
 @pytest.mark.parametrize("factor", [0.001, 0.1, 10.0])
 def test_spacing_in_the_wrong_unit(factor: float, head_mask: Volume, head_ct: Volume, tmp_path: Path, capfd) -> None:
     refuse(save(tmp_path / "a.nrrd", head_mask.array, scaled(head_mask, factor)), "is the spacing in mm?", capfd)
+
+
+@pytest.mark.parametrize("factor", [1.9, 2.1])
+def test_a_wrong_spacing_is_hinted_at(factor: float, head_mask: Volume, tmp_path: Path, capfd) -> None:
+    """Regression: the message gave the volume alone."""
+    refuse(save(tmp_path / "a.nrrd", head_mask.array, scaled(head_mask, factor)), "and the spacing (", capfd)
+
+
+def test_a_skull_in_two_halves_is_a_skull(head_mask: Volume, tmp_path: Path) -> None:
+    halves = head_mask.array.copy()
+    halves[48:49] = False
+    read_skull(save(tmp_path / "a.nrrd", halves, head_mask.geometry))
 
 
 def test_mesh_in_metres_and_open_mesh(head_mask: Volume, tmp_path: Path, capfd) -> None:
