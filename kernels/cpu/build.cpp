@@ -3,13 +3,19 @@
 #include <cstring>
 
 #include "grid.h"
+#include "parallel.h"
 
 namespace cranial {
 
 namespace {
 
-// The eight bytes 0 or 1 of a line of voxels as eight bits: byte i becomes bit i.
-u64 pack_line(u64 bytes) { return bytes * 0x0102040810204080ull >> 56; }
+// The eight bytes of a line of voxels as eight bits: byte i becomes bit i, set where the byte is not zero, for a
+// tensor of bools that was a tensor of bytes may hold any.
+u64 pack_line(u64 bytes) {
+  constexpr u64 LOW = 0x7F7F7F7F7F7F7F7Full;
+  bytes = ((bytes & LOW) + LOW | bytes) >> 7 & 0x0101010101010101ull;
+  return bytes * 0x0102040810204080ull >> 56;
+}
 
 struct Span {
   i64 from, to;  // dense indices [from, to) that fall into a brick
@@ -38,38 +44,34 @@ GridData from_dense(const u8* dense, const i64* shape, const i32* origin, int th
   i64 columns = shape[0] * bricks[0] * bricks[1];
   std::vector<std::vector<i64>> column_keys(columns);
   std::vector<std::vector<u64>> column_masks(columns);
-#pragma omp parallel num_threads(threads)
-  {
-    std::vector<u64> words(bricks[2] * WORDS);
-#pragma omp for schedule(dynamic, 4)
-    for (i64 column = 0; column < columns; ++column) {
+  parallel(columns, 4, threads, [&] {
+    return [&](i64 column) {
       i32 batch = (i32)(column / (bricks[0] * bricks[1]));
       i32 bx = low[0] + (i32)(column / bricks[1] % bricks[0]), by = low[1] + (i32)(column % bricks[1]);
       Span xs = span_of(bx, origin[0], shape[1]), ys = span_of(by, origin[1], shape[2]);
-      std::fill(words.begin(), words.end(), 0);
-      for (i64 x = xs.from; x < xs.to; ++x) {
-        for (i64 y = ys.from; y < ys.to; ++y) {
-          const u8* line = dense + ((batch * shape[1] + x) * shape[2] + y) * shape[3];
-          int word = xs.at + (int)(x - xs.from), shift = (ys.at + (int)(y - ys.from)) * SIDE;
-          for (i64 b = 0; b < bricks[2]; ++b) {
-            Span zs = span_of(low[2] + (i32)b, origin[2], shape[3]);
+      for (i64 b = 0; b < bricks[2]; ++b) {
+        i32 bz = low[2] + (i32)b;
+        Span zs = span_of(bz, origin[2], shape[3]);
+        u64 mask[WORDS] = {}, any = 0;
+        for (i64 x = xs.from; x < xs.to; ++x) {
+          u64& word = mask[xs.at + (x - xs.from)];
+          for (i64 y = ys.from; y < ys.to; ++y) {
+            const u8* line = dense + ((batch * shape[1] + x) * shape[2] + y) * shape[3];
             u64 bytes = 0;
             if (zs.to - zs.from == SIDE)
               std::memcpy(&bytes, line + zs.from, SIDE);
             else
               for (i64 z = zs.from; z < zs.to; ++z) bytes |= (u64)line[z] << 8 * (zs.at + (z - zs.from));
-            words[b * WORDS + word] |= pack_line(bytes) << shift;
+            word |= pack_line(bytes) << (ys.at + (y - ys.from)) * SIDE;
           }
+          any |= word;
         }
-      }
-      for (i64 b = 0; b < bricks[2]; ++b) {
-        const u64* mask = &words[b * WORDS];
-        if (std::all_of(mask, mask + WORDS, [](u64 word) { return word == 0; })) continue;
-        column_keys[column].push_back(key_of(batch, bx, by, low[2] + (i32)b));
+        if (!any) continue;
+        column_keys[column].push_back(key_of(batch, bx, by, bz));
         column_masks[column].insert(column_masks[column].end(), mask, mask + WORDS);
       }
-    }
-  }
+    };
+  });
   std::vector<i64> keys;
   std::vector<u64> masks;
   for (i64 column = 0; column < columns; ++column) {

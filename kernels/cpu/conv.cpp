@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "microkernels.h"
+#include "parallel.h"
 
 namespace cranial {
 
@@ -50,17 +51,14 @@ void gather_conv(const Stencil& stencil, const T* in, const Weights<T>& weights,
   int cin = weights.transposed ? weights.cout : weights.cin, cout = weights.transposed ? weights.cin : weights.cout;
   std::vector<T> zeros(cin, 0);
   const std::vector<int>& shift = stencil.shift();
-#pragma omp parallel num_threads(threads)
-  {
-    Neighbourhood<const T> at;
-#pragma omp for schedule(dynamic, 16)
-    for (i64 b = 0; b < stencil.bricks(); ++b) {
+  parallel(stencil.bricks(), 16, threads, [&] {
+    return [&, at = Neighbourhood<const T>()](i64 b) mutable {
       stencil.fill<const T>(b, in, cin, zeros.data(), at);
       for (int v = 0; v < at.voxels; v += kernels.tile)
         kernels.gather(at.table.data(), at.centre + v, std::min(kernels.tile, at.voxels - v), shift.data(),
                        (int)shift.size(), zeros.data(), packed.data(), cin, cout, out + (at.first + v) * cout);
-    }
-  }
+    };
+  });
 }
 
 template <class T>
@@ -69,14 +67,11 @@ void scatter_conv(const Stencil& stencil, const T* in, const Weights<T>& weights
   std::vector<T> packed = pack(weights, kernels);
   int cin = weights.transposed ? weights.cout : weights.cin, cout = weights.transposed ? weights.cin : weights.cout;
   size_t slab = packed.size() / weights.steps;
-#pragma omp parallel num_threads(threads)
-  {
-    Neighbourhood<T> at;
-    T* outputs[VOXELS];
-    const T* inputs[VOXELS];
-    int voxels[VOXELS];
-#pragma omp for schedule(dynamic, 16)
-    for (i64 b = 0; b < stencil.bricks(); ++b) {
+  parallel(stencil.bricks(), 16, threads, [&] {
+    return [&, at = Neighbourhood<T>()](i64 b) mutable {
+      T* outputs[VOXELS];
+      const T* inputs[VOXELS];
+      int voxels[VOXELS];
       stencil.fill<T>(b, out, cout, nullptr, at);
       for (int k = 0; k < weights.steps; ++k) {
         int count = meetings(at, stencil.shift()[k], outputs, voxels);
@@ -85,12 +80,13 @@ void scatter_conv(const Stencil& stencil, const T* in, const Weights<T>& weights
           kernels.multiply(inputs + p, outputs + p, std::min(kernels.tile, count - p), packed.data() + k * slab, cin,
                            cout);
       }
-    }
-  }
+    };
+  });
 }
 
 namespace {
 
+// Every chunk of bricks has a whole weight to sum into: chunks grow with the grid, so that memory does not.
 constexpr i64 MAX_CHUNKS = 32, MIN_CHUNK = 16;
 
 // Calls add(neighbours, centres, pairs, k, sum) for every brick and offset, with the features that meet, into one
@@ -101,13 +97,10 @@ std::vector<T> sum_chunks(const Stencil& stencil, const T* neighbours, int neigh
   i64 chunk = std::max(MIN_CHUNK, (stencil.bricks() + MAX_CHUNKS - 1) / MAX_CHUNKS);
   i64 chunks = (stencil.bricks() + chunk - 1) / chunk;
   std::vector<T> sums(std::max<size_t>(chunks, 1) * length, 0);
-#pragma omp parallel num_threads(threads)
-  {
-    Neighbourhood<const T> at;
-    const T *others[VOXELS], *owns[VOXELS];
-    int voxels[VOXELS];
-#pragma omp for schedule(dynamic, 1)
-    for (i64 c = 0; c < chunks; ++c)
+  parallel(chunks, 1, threads, [&] {
+    return [&, at = Neighbourhood<const T>()](i64 c) mutable {
+      const T *others[VOXELS], *owns[VOXELS];
+      int voxels[VOXELS];
       for (i64 b = c * chunk; b < std::min((c + 1) * chunk, stencil.bricks()); ++b) {
         stencil.fill<const T>(b, neighbours, neighbour_channels, nullptr, at);
         const T* first = centres + at.first * centre_channels;
@@ -117,10 +110,11 @@ std::vector<T> sum_chunks(const Stencil& stencil, const T* neighbours, int neigh
           if (pairs) add(others, owns, pairs, k, &sums[c * length]);
         }
       }
-#pragma omp for schedule(static)
-    for (i64 i = 0; i < (i64)length; ++i)
-      for (i64 c = 1; c < chunks; ++c) sums[i] += sums[c * length + i];
-  }
+    };
+  });
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (i64 i = 0; i < (i64)length; ++i)
+    for (i64 c = 1; c < chunks; ++c) sums[i] += sums[c * length + i];
   sums.resize(length);
   return sums;
 }
@@ -152,17 +146,14 @@ void depthwise_conv(const Stencil& stencil, const T* in, const T* weight, int ch
   std::vector<int> shift = stencil.shift();
   if (flipped) std::reverse(shift.begin(), shift.end());
   std::vector<T> zeros(channels, 0);
-#pragma omp parallel num_threads(threads)
-  {
-    Neighbourhood<const T> at;
-#pragma omp for schedule(dynamic, 16)
-    for (i64 b = 0; b < stencil.bricks(); ++b) {
+  parallel(stencil.bricks(), 16, threads, [&] {
+    return [&, at = Neighbourhood<const T>()](i64 b) mutable {
       stencil.fill<const T>(b, in, channels, zeros.data(), at);
       for (int v = 0; v < at.voxels; ++v)
         kernels.depthwise(at.table.data() + at.centre[v], shift.data(), (int)shift.size(), weight, channels,
                           out + (at.first + v) * channels);
-    }
-  }
+    };
+  });
 }
 
 template <class T>

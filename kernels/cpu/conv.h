@@ -21,7 +21,8 @@ void gather_conv(const Stencil& stencil, const T* in, const Weights<T>& weights,
 template <class T>
 void scatter_conv(const Stencil& stencil, const T* in, const Weights<T>& weights, T* out, int threads);
 // sum over voxels and offsets of neighbour[i] * centre[o] (or centre[i] * neighbour[o] where `from_centre`),
-// [steps, cin, cout]. Bricks are summed in fixed chunks in fixed order: any number of threads gives the same.
+// [steps, cin, cout]. Bricks are summed in chunks, at most 32 and cut by the number of bricks
+// alone, in fixed order: any number of threads gives the same.
 template <class T>
 void weight_gradient(const Stencil& stencil, const T* in, int cin, const T* gradient, int cout, bool from_centre,
                      T* out, int threads);

@@ -5,14 +5,18 @@
 // eight columns (a 64-bit word) at a time.
 #include <algorithm>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include "grid.h"
+#include "parallel.h"
 
 namespace cranial {
 
 namespace {
 
 constexpr int MAX_SPAN = 64;  // a widened column is one word: 8 + 2 * reach bits
+constexpr int MAX_REACH = (MAX_SPAN - SIDE) / 2;
 
 struct Segment {
   int dx, dy, half;
@@ -24,6 +28,9 @@ struct Ball {
 };
 
 Ball ball_of(double radius) {
+  if (!(radius >= 0 && radius <= MAX_REACH))
+    throw std::invalid_argument("radius: expected 0 to " + std::to_string(MAX_REACH) + " voxels, got " +
+                                std::to_string(radius));
   Ball ball;
   double square = radius * radius + 1e-9;
   for (ball.reach = 0; (double)(ball.reach + 1) * (ball.reach + 1) <= square;) ++ball.reach;
@@ -40,9 +47,8 @@ Ball ball_of(double radius) {
 
 class Dilation {
  public:
-  Dilation(const GridView& grid, const std::vector<i64>& keys, const BrickIndex& index, const Ball& ball, bool invert)
-      : grid_(grid), keys_(keys), index_(index), ball_(ball), invert_(invert), span_(SIDE + 2 * ball.reach),
-        columns_(MAX_SPAN * MAX_SPAN), widened_((size_t)(ball.reach + 1) * MAX_SPAN * MAX_SPAN) {}
+  Dilation(const GridView& grid, const BrickIndex& index, const Ball& ball, bool invert)
+      : grid_(grid), index_(index), ball_(ball), invert_(invert), span_(SIDE + 2 * ball.reach), columns_(MAX_SPAN * MAX_SPAN), widened_((size_t)(ball.reach + 1) * MAX_SPAN * MAX_SPAN) {}
 
   // Dilated mask of the brick at `key`; of the complement of the grid where inverted.
   void operator()(i64 key, u64* mask) {
@@ -102,7 +108,6 @@ class Dilation {
   }
 
   const GridView& grid_;
-  const std::vector<i64>& keys_;
   const BrickIndex& index_;
   const Ball& ball_;
   bool invert_;
@@ -144,12 +149,11 @@ std::vector<u64> dilated_masks(const GridView& grid, const std::vector<i64>& tar
   std::vector<i64> keys = keys_of(grid);
   BrickIndex index(keys);
   std::vector<u64> masks(targets.size() * WORDS);
-#pragma omp parallel num_threads(threads)
-  {
-    Dilation dilation(grid, keys, index, ball, invert);
-#pragma omp for schedule(dynamic, 16)
-    for (i64 b = 0; b < (i64)targets.size(); ++b) dilation(targets[b], &masks[b * WORDS]);
-  }
+  parallel((i64)targets.size(), 16, threads, [&] {
+    return [&, dilation = Dilation(grid, index, ball, invert)](i64 b) mutable {
+      dilation(targets[b], &masks[b * WORDS]);
+    };
+  });
   return masks;
 }
 
@@ -158,8 +162,13 @@ std::vector<u64> dilated_masks(const GridView& grid, const std::vector<i64>& tar
 GridData dilate(const GridView& grid, double radius, int threads) {
   Ball ball = ball_of(radius);
   std::vector<i64> targets;
-  for (i64 b = 0; b < grid.bricks; ++b)
+  size_t full = 1 << 12;
+  for (i64 b = 0; b < grid.bricks; ++b) {
     add_reached(grid.coords + 4 * b, grid.masks + b * WORDS, ball.reach, targets);
+    if (targets.size() < full) continue;
+    sort_unique(targets);  // neighbours reach mostly the same bricks, each of them up to 9³: memory follows the result
+    full = std::max(full, 2 * targets.size());
+  }
   sort_unique(targets);
   return assemble(targets, dilated_masks(grid, targets, ball, false, threads));
 }

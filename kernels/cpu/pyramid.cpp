@@ -1,6 +1,8 @@
 // Coarser and finer grids: coarsen, refine by child bits, parents.
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 #include "grid.h"
 
@@ -22,6 +24,14 @@ GridData assemble_unsorted(const std::vector<i64>& keys, const std::vector<u64>&
     std::copy_n(&masks[order[i] * WORDS], WORDS, &sorted_masks[i * WORDS]);
   }
   return assemble(sorted_keys, sorted_masks);
+}
+
+std::invalid_argument out_of_range(i32 x, i32 y, i32 z) {
+  auto first = [](i32 brick) { return std::to_string(brick * SIDE); };
+  auto limit = std::to_string(KEY_BIAS * SIDE);
+  return std::invalid_argument("children: expected all kept ones to have coordinates in [-" + limit + ", " + limit +
+                               "), got a brick of them that begins at (" + first(x) + ", " + first(y) + ", " +
+                               first(z) + ")");
 }
 
 }  // namespace
@@ -67,7 +77,9 @@ GridData refine(const GridView& grid, const u8* children, int threads) {
     const i32* c = grid.coords + 4 * b;
     for (int slot = 0; slot < 8; ++slot) {
       if (!(used[b] >> slot & 1)) continue;
-      keys.push_back(key_of(c[0], 2 * c[1] + slot / 4, 2 * c[2] + slot / 2 % 2, 2 * c[3] + slot % 2));
+      i32 x = 2 * c[1] + slot / 4, y = 2 * c[2] + slot / 2 % 2, z = 2 * c[3] + slot % 2;
+      if (!key_fits(c[0], x, y, z)) throw out_of_range(x, y, z);
+      keys.push_back(key_of(c[0], x, y, z));
       const u64* mask = &masks[(b * 8 + slot) * WORDS];
       kept.insert(kept.end(), mask, mask + WORDS);
     }

@@ -1,4 +1,7 @@
-"""Random grids that cross bricks, signs and batch items."""
+"""Random grids that cross bricks, signs and batch items; how much memory a function takes."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,3 +30,25 @@ def grid(request: pytest.FixtureRequest) -> BrickGrid:
         "one": lambda: from_coordinates(torch.tensor([[3, -1, 8, 1000]], dtype=torch.int32)),
         "empty": empty,
     }[request.param]()
+
+
+def _memory(entry: str) -> int:  # kB
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(entry)).split()[1])
+
+
+@pytest.fixture
+def peak_growth() -> Callable[[Callable[[], object]], float]:
+    """peak_growth(function): MiB by which the memory in use rose, at its highest, while the function ran."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pytest.skip("this system does not reset the peak of a process's memory")
+
+    def measure(function: Callable[[], object]) -> float:
+        Path("/proc/self/clear_refs").write_text("5")
+        before = _memory("VmRSS")
+        function()
+        return (_memory("VmHWM") - before) / 1024
+
+    return measure
