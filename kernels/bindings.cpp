@@ -1,5 +1,6 @@
-// Python passes addresses and sizes; cranial_sparse/bricks/ops.py and cranial_sparse/sparse_conv/ops.py have
-// checked types, shapes and contiguity. No torch headers, so one build serves every torch.
+// Python passes addresses and sizes. cranial_sparse/bricks/ops.py and cranial_sparse/sparse_conv/ops.py have checked
+// types, shapes, contiguity and numbers of rows; that offsets follow from masks and that links are those of the grid
+// is trusted. No torch headers, so one build serves every torch.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>

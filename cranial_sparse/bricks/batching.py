@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import torch
 
+from cranial_sparse.bricks.checks import BATCH_LIMIT
 from cranial_sparse.bricks.grid import BrickGrid, empty
 
 
@@ -12,6 +13,8 @@ def batch(grids: Sequence[BrickGrid]) -> BrickGrid:
     """One grid of many, each a single item (batch index 0). Features are concatenated in the same order."""
     if not grids:
         return empty()
+    if len(grids) > BATCH_LIMIT:
+        raise ValueError(f"grids: expected at most {BATCH_LIMIT}, got {len(grids)}")
     for item, grid in enumerate(grids):
         if grid.batch_size > 1:
             raise ValueError(f"grids[{item}]: expected a single item, got a batch of {grid.batch_size}")

@@ -6,17 +6,18 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.bricks import ops
-from cranial_sparse.bricks.grid import VOXEL_LIMIT, BrickGrid
+from cranial_sparse.bricks.checks import check_tensor, point
+from cranial_sparse.bricks.grid import BrickGrid
 
 Point = Sequence[int]
 
 
 def from_dense(volume: Tensor, origin: Point = (0, 0, 0)) -> BrickGrid:
     """Grid of the set voxels of a volume, bool ``[X, Y, Z]`` or ``[batch, X, Y, Z]``, whose first voxel lies at
-    ``origin``."""
+    ``origin``. Raises ValueError where the volume reaches out of what grids can hold, ±2¹⁸ voxels."""
     if volume.dtype != torch.bool or volume.dim() not in (3, 4):
         raise ValueError(f"volume: expected bool [X, Y, Z] or [batch, X, Y, Z], got {volume.dtype} {volume.shape}")
-    return BrickGrid(*ops.from_dense(volume if volume.dim() == 4 else volume[None], _point(origin)))
+    return BrickGrid(*ops.from_dense(volume if volume.dim() == 4 else volume[None], point("origin", origin)))
 
 
 def to_dense(grid: BrickGrid, shape: Sequence[int], origin: Point = (0, 0, 0)) -> Tensor:
@@ -25,21 +26,13 @@ def to_dense(grid: BrickGrid, shape: Sequence[int], origin: Point = (0, 0, 0)) -
     if len(shape) not in (3, 4):
         raise ValueError(f"shape: expected 3 or 4 sizes, got {tuple(shape)}")
     size = list(shape) if len(shape) == 4 else [1, *shape]
-    return ops.to_dense(*grid.arrays, size, _point(origin)).reshape(tuple(shape))
+    return ops.to_dense(*grid.arrays, size, point("origin", origin)).reshape(tuple(shape))
 
 
 def from_coordinates(voxels: Tensor) -> BrickGrid:
-    """Grid of voxels (batch, x, y, z), int32 ``[N, 4]`` in any order; repeats count once."""
-    if voxels.dtype != torch.int32 or voxels.dim() != 2 or voxels.shape[1] != 4:
-        raise ValueError(f"voxels: expected int32 [N, 4], got {voxels.dtype} {tuple(voxels.shape)}")
-    if len(voxels):
-        low, high = voxels.aminmax(dim=0)
-        limit = VOXEL_LIMIT
-        if low[0] < 0 or high[0] >= 1 << 15 or low[1:].min() < -limit or high[1:].max() >= limit:
-            raise ValueError(
-                f"voxels: expected batch in [0, 32768) and coordinates in [{-limit}, {limit}), "
-                f"got {low.tolist()} to {high.tolist()}"
-            )
+    """Grid of voxels (batch, x, y, z), int32 ``[N, 4]`` in any order; repeats count once. Raises ValueError where
+    batch is outside [0, 2¹⁵) or a coordinate outside [-2¹⁸, 2¹⁸)."""
+    check_tensor("voxels", voxels, torch.int32, "N", 4)
     return BrickGrid(*ops.from_coordinates(voxels))
 
 
@@ -49,9 +42,7 @@ def coordinates(grid: BrickGrid) -> Tensor:
 
 
 def lookup(grid: BrickGrid, voxels: Tensor) -> Tensor:
-    """Row of each voxel (batch, x, y, z), int32 ``[M, 4]``, or -1 where the grid is empty: int64 ``[M]``."""
+    """Row of each voxel (batch, x, y, z), int32 ``[M, 4]``, or -1 where the grid is empty: int64 ``[M]``. Any
+    coordinates may be asked for."""
+    check_tensor("voxels", voxels, torch.int32, "M", 4)
     return ops.lookup(*grid.arrays, voxels)
-
-
-def _point(origin: Point) -> list[int]:
-    return [int(value) for value in origin]

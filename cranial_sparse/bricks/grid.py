@@ -6,9 +6,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from cranial_sparse.bricks.checks import check_tensor
+
 SIDE = 8
-VOXEL_LIMIT = 1 << 18
-"""Voxel coordinates lie in [-VOXEL_LIMIT, VOXEL_LIMIT)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +21,10 @@ class BrickGrid:
 
     Immutable and free of geometry: no spacing, no origin. ``x >> 3`` is the brick of voxel ``x``, negative ones
     included.
+
+    Raises ValueError where an array has another type or shape. What the arrays hold (order, range, offsets that
+    follow from the masks) is trusted, and the kernels read and write by it: make grids with the functions of this
+    package, from bytes with ``unpack``, which checks all of it.
     """
 
     coords: Tensor  # int32 [B, 4]: batch, x, y, z, in bricks
@@ -28,16 +32,12 @@ class BrickGrid:
     offsets: Tensor  # int64 [B + 1]: row of each brick's first voxel; the last is N
 
     def __post_init__(self) -> None:
+        check_tensor("BrickGrid.coords", self.coords, torch.int32, "B", 4)
         bricks = self.coords.shape[0]
-        for name, tensor, dtype, shape in (
-            ("coords", self.coords, torch.int32, (bricks, 4)),
-            ("masks", self.masks, torch.int64, (bricks, 8)),
-            ("offsets", self.offsets, torch.int64, (bricks + 1,)),
-        ):
-            if tensor.dtype != dtype or tensor.shape != shape:
-                raise ValueError(
-                    f"BrickGrid.{name}: expected {dtype} of shape {shape}, got {tensor.dtype} {tuple(tensor.shape)}"
-                )
+        check_tensor("BrickGrid.masks", self.masks, torch.int64, bricks, 8)
+        check_tensor("BrickGrid.offsets", self.offsets, torch.int64, bricks + 1)
+        for name in ("coords", "masks", "offsets"):  # kernels take addresses of contiguous arrays
+            object.__setattr__(self, name, getattr(self, name).contiguous())
 
     @property
     def num_bricks(self) -> int:
@@ -60,13 +60,19 @@ class BrickGrid:
     def arrays(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.coords, self.masks, self.offsets
 
-    @cached_property
+    @property
     def neighbours(self) -> Tensor:
         """The 27 bricks around each brick, x slowest, -1 where there is none: int32 [B, 27].
 
         Found at first use and shared by all layers; the only thing about neighbourhoods that is ever stored.
         """
-        return torch.ops.cranial_sparse.neighbour_bricks(self.coords)
+        known = self.__dict__.get("_neighbours")
+        if known is None:
+            with torch.inference_mode(False):  # found by an evaluation, they must still serve a training
+                known = torch.ops.cranial_sparse.neighbour_bricks(self.coords)
+            if type(known) is type(self.coords):  # not the stand-in of a tracer, which must not outlive it
+                self.__dict__["_neighbours"] = known
+        return known
 
     def to(self, device: torch.device | str) -> "BrickGrid":
         if torch.device(device) == self.device:

@@ -11,6 +11,7 @@ from typing import Any
 import torch  # before the kernels, so that both share one OpenMP runtime
 from torch import Tensor
 
+from cranial_sparse.bricks.checks import check_tensor
 from cranial_sparse.errors import InputError
 
 native: Any = importlib.import_module("cranial_sparse._kernels")  # compiled, without type hints
@@ -19,18 +20,28 @@ if (_isa := os.environ.get("CRANIAL_SPARSE_ISA")) and not native.set_instruction
     raise InputError(f"CRANIAL_SPARSE_ISA: expected portable, avx2 or avx512 as far as this machine goes, got {_isa!r}")
 
 
-def address(tensor: Tensor, dtype: torch.dtype) -> int:
-    """Address of a contiguous CPU tensor of exactly this type."""
-    if tensor.dtype != dtype or tensor.device.type != "cpu" or not tensor.is_contiguous():
-        raise TypeError(f"expected a contiguous {dtype} CPU tensor, got {tensor.dtype} on {tensor.device}")
+def address(name: str, tensor: Tensor, dtype: torch.dtype, *shape: int | str) -> int:
+    """Address of a contiguous CPU tensor of exactly this type and shape; a size given by name may be any.
+
+    Raises ValueError otherwise: the kernels see nothing but the address.
+    """
+    check_tensor(name, tensor, dtype, *shape)
+    if tensor.device.type != "cpu" or not tensor.is_contiguous():
+        raise ValueError(f"{name}: expected a contiguous CPU tensor, got strides {tensor.stride()} on {tensor.device}")
     return tensor.data_ptr()
 
 
-def view(coords: Tensor, masks: Tensor, offsets: Tensor) -> tuple[int, int, int, int]:
-    """The arrays of a grid as the kernels take them."""
+def bits(masks: Tensor, offsets: Tensor, of: str = "") -> tuple[int, int, int]:
+    """Which voxels there are and their rows, as the kernels take it. ``of`` names the grid in errors."""
+    bricks = len(masks)
     return (
-        address(coords.contiguous(), torch.int32),
-        address(masks.contiguous(), torch.int64),
-        address(offsets.contiguous(), torch.int64),
-        coords.shape[0],
+        address(f"{of}masks", masks, torch.int64, bricks, 8),
+        address(f"{of}offsets", offsets, torch.int64, bricks + 1),
+        bricks,
     )
+
+
+def view(coords: Tensor, masks: Tensor, offsets: Tensor, of: str = "") -> tuple[int, int, int, int]:
+    """The arrays of a grid as the kernels take them. ``of`` names the grid in errors."""
+    occupancy = bits(masks, offsets, of)
+    return address(f"{of}coords", coords, torch.int32, len(masks), 4), *occupancy

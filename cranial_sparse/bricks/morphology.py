@@ -12,13 +12,15 @@ def dilate(grid: BrickGrid, radius: float) -> BrickGrid:
     """All voxels whose centre lies at most ``radius`` voxels from that of a set one.
 
     Radius 1 adds the 6 neighbours, √2 the 18, √3 the 26. One pass costs about π radius² words a brick, so large
-    radii are cheap: no need to repeat small ones, which would not give a ball. At most 28.
+    radii are cheap: no need to repeat small ones, which would not give a ball. What would lie beyond ±2¹⁸ voxels,
+    where grids end, is left out. Raises ValueError for a radius that is not 0 to 28.
     """
     return BrickGrid(*ops.dilate(*grid.arrays, _checked(radius)))
 
 
 def erode(grid: BrickGrid, radius: float) -> BrickGrid:
-    """The voxels with every voxel within ``radius`` voxels set, the outside of the grid being empty. At most 28."""
+    """The voxels with every voxel within ``radius`` voxels set, the outside of the grid being empty. Raises
+    ValueError for a radius that is not 0 to 28."""
     return BrickGrid(*ops.erode(*grid.arrays, _checked(radius)))
 
 
@@ -28,6 +30,6 @@ def surface(grid: BrickGrid) -> BrickGrid:
 
 
 def _checked(radius: float) -> float:
-    if not 0 <= radius < MAX_REACH + 1:
+    if not 0 <= radius <= MAX_REACH:
         raise ValueError(f"radius: expected 0 to {MAX_REACH} voxels, got {radius}; coarsen first for larger ones")
     return float(radius)

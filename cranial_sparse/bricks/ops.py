@@ -1,7 +1,8 @@
 """Grid operations as custom ops on arrays: schema, CPU kernel, reference elsewhere, and fake kernel of each.
 
 Everything here takes and returns the arrays (coords, masks, offsets) of grids; the functions that users call are in
-the other files of this package. See kernels/README.md for the table of ops.
+the other files of this package. See kernels/README.md for the table of ops. Types, shapes and numbers of rows are
+checked here, what the arrays of a grid hold is trusted (see BrickGrid).
 """
 
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.bricks import reference
+from cranial_sparse.bricks.checks import check_box, check_rows, check_voxels
 from cranial_sparse.bricks.grid import BrickGrid
 from cranial_sparse.bricks.kernels import address, native, view
 
@@ -51,7 +53,9 @@ def _fake_grid(like: Tensor, *_: object) -> Arrays:
 @_op(_fake_grid, lambda volume, origin: reference.from_dense(volume, tuple(origin)).arrays)
 def from_dense(volume: Tensor, origin: Sequence[int]) -> Arrays:
     volume = volume.contiguous()
-    return _tensors(native.from_dense(address(volume, torch.bool), volume.shape, tuple(origin), _threads()))
+    dense = address("volume", volume, torch.bool, "batch", "X", "Y", "Z")
+    check_box("volume", volume.shape, origin)
+    return _tensors(native.from_dense(dense, volume.shape, tuple(origin), _threads()))
 
 
 @_op(
@@ -69,7 +73,9 @@ def to_dense(coords: Tensor, masks: Tensor, offsets: Tensor, shape: Sequence[int
 @_op(_fake_grid, lambda voxels: reference.from_coordinates(voxels).arrays)
 def from_coordinates(voxels: Tensor) -> Arrays:
     voxels = voxels.contiguous()
-    return _tensors(native.from_coordinates(address(voxels, torch.int32), voxels.shape[0], _threads()))
+    listed = address("voxels", voxels, torch.int32, "N", 4)
+    check_voxels("voxels", voxels)
+    return _tensors(native.from_coordinates(listed, voxels.shape[0], _threads()))
 
 
 @_op(
@@ -77,8 +83,10 @@ def from_coordinates(voxels: Tensor) -> Arrays:
     lambda coords, masks, offsets, rows: reference.coordinates(BrickGrid(coords, masks, offsets)),
 )
 def coordinates(coords: Tensor, masks: Tensor, offsets: Tensor, rows: int) -> Tensor:
+    grid = view(coords, masks, offsets)
+    check_rows("rows", rows, int(offsets[-1]))
     voxels = torch.empty((rows, 4), dtype=torch.int32)
-    native.coordinates(view(coords, masks, offsets), voxels.data_ptr(), _threads())
+    native.coordinates(grid, voxels.data_ptr(), _threads())
     return voxels
 
 
@@ -88,18 +96,18 @@ def coordinates(coords: Tensor, masks: Tensor, offsets: Tensor, rows: int) -> Te
 )
 def lookup(coords: Tensor, masks: Tensor, offsets: Tensor, voxels: Tensor) -> Tensor:
     voxels = voxels.contiguous()
+    grid, wanted = view(coords, masks, offsets), address("voxels", voxels, torch.int32, "M", 4)
     rows = torch.empty(voxels.shape[0], dtype=torch.int64)
-    native.lookup(
-        view(coords, masks, offsets), address(voxels, torch.int32), voxels.shape[0], rows.data_ptr(), _threads()
-    )
+    native.lookup(grid, wanted, voxels.shape[0], rows.data_ptr(), _threads())
     return rows
 
 
 @_op(lambda coords: coords.new_empty((coords.shape[0], 27)), lambda coords: reference.neighbour_bricks(coords))
 def neighbour_bricks(coords: Tensor) -> Tensor:
     coords = coords.contiguous()
+    bricks = address("coords", coords, torch.int32, "B", 4)
     neighbours = torch.empty((coords.shape[0], 27), dtype=torch.int32)
-    native.neighbour_bricks((address(coords, torch.int32), 0, 0, coords.shape[0]), neighbours.data_ptr())
+    native.neighbour_bricks((bricks, 0, 0, coords.shape[0]), neighbours.data_ptr())
     return neighbours
 
 
@@ -109,12 +117,9 @@ def neighbour_bricks(coords: Tensor) -> Tensor:
 )
 def child_bricks(coarse: Tensor, fine: Tensor) -> Tensor:
     coarse, fine = coarse.contiguous(), fine.contiguous()
+    above, below = address("coarse", coarse, torch.int32, "B", 4), address("fine", fine, torch.int32, "B", 4)
     children = torch.empty((coarse.shape[0], 8), dtype=torch.int32)
-    native.child_bricks(
-        (address(coarse, torch.int32), 0, 0, coarse.shape[0]),
-        (address(fine, torch.int32), 0, 0, fine.shape[0]),
-        children.data_ptr(),
-    )
+    native.child_bricks((above, 0, 0, coarse.shape[0]), (below, 0, 0, fine.shape[0]), children.data_ptr())
     return children
 
 
@@ -125,8 +130,9 @@ def coarsen(coords: Tensor, masks: Tensor, offsets: Tensor) -> Arrays:
 
 @_op(_fake_grid, lambda *grid: reference.refine(BrickGrid(*grid[:3]), grid[3]).arrays)
 def refine(coords: Tensor, masks: Tensor, offsets: Tensor, children: Tensor) -> Arrays:
-    children = children.contiguous()
-    return _tensors(native.refine(view(coords, masks, offsets), address(children, torch.uint8), _threads()))
+    grid, children = view(coords, masks, offsets), children.contiguous()
+    kept = address("children", children, torch.uint8, int(offsets[-1]))
+    return _tensors(native.refine(grid, kept, _threads()))
 
 
 @_op(
@@ -134,11 +140,13 @@ def refine(coords: Tensor, masks: Tensor, offsets: Tensor, children: Tensor) -> 
     lambda logits, threshold: reference.threshold_children(logits, threshold),
 )
 def threshold_children(logits: Tensor, threshold: float) -> Tensor:
+    runs = {torch.float32: native.threshold_children_f32, torch.float64: native.threshold_children_f64}
+    if (run := runs.get(logits.dtype)) is None:
+        raise ValueError(f"logits: expected float32 or float64 [N, 8], got {logits.dtype} {list(logits.shape)}")
     logits = logits.contiguous()
+    values = address("logits", logits, logits.dtype, "N", 8)
     children = torch.empty(logits.shape[0], dtype=torch.uint8)
-    run = native.threshold_children_f64 if logits.dtype == torch.float64 else native.threshold_children_f32
-    dtype = torch.float64 if logits.dtype == torch.float64 else torch.float32
-    run(address(logits, dtype), logits.shape[0], threshold, children.data_ptr(), _threads())
+    run(values, logits.shape[0], threshold, children.data_ptr(), _threads())
     return children
 
 
@@ -156,9 +164,10 @@ def parents(
     coarse_offsets: Tensor,
     rows: int,
 ) -> tuple[Tensor, Tensor]:
+    fine = view(fine_coords, fine_masks, fine_offsets, "fine_")
+    coarse = view(coarse_coords, coarse_masks, coarse_offsets, "coarse_")
+    check_rows("rows", rows, int(fine_offsets[-1]))
     parent, slot = torch.empty(rows, dtype=torch.int64), torch.empty(rows, dtype=torch.uint8)
-    fine = view(fine_coords, fine_masks, fine_offsets)
-    coarse = view(coarse_coords, coarse_masks, coarse_offsets)
     native.parents(fine, coarse, parent.data_ptr(), slot.data_ptr(), _threads())
     return parent, slot
 
@@ -177,13 +186,13 @@ def combine(
     operation: str,
 ) -> Arrays:
     run = {"union": native.union, "intersection": native.intersection, "difference": native.difference}[operation]
-    return _tensors(run(view(a_coords, a_masks, a_offsets), view(b_coords, b_masks, b_offsets)))
+    return _tensors(run(view(a_coords, a_masks, a_offsets, "a_"), view(b_coords, b_masks, b_offsets, "b_")))
 
 
 @_op(_fake_grid, lambda *grid: reference.prune(BrickGrid(*grid[:3]), grid[3]).arrays)
 def prune(coords: Tensor, masks: Tensor, offsets: Tensor, keep: Tensor) -> Arrays:
-    keep = keep.contiguous()
-    return _tensors(native.prune(view(coords, masks, offsets), address(keep, torch.bool)))
+    grid, keep = view(coords, masks, offsets), keep.contiguous()
+    return _tensors(native.prune(grid, address("keep", keep, torch.bool, int(offsets[-1]))))
 
 
 @_op(_fake_grid, lambda *grid: reference.crop(BrickGrid(*grid[:3]), tuple(grid[3]), tuple(grid[4])).arrays)
@@ -210,7 +219,9 @@ def erode(coords: Tensor, masks: Tensor, offsets: Tensor, radius: float) -> Arra
 def component_roots(
     coords: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, rows: int, connectivity: int
 ) -> Tensor:
+    grid, neighbours = view(coords, masks, offsets), neighbours.contiguous()
+    links = address("neighbours", neighbours, torch.int32, len(masks), 27)
+    check_rows("rows", rows, int(offsets[-1]))
     roots = torch.empty(rows, dtype=torch.int64)
-    neighbours = neighbours.contiguous()
-    native.components(view(coords, masks, offsets), address(neighbours, torch.int32), connectivity, roots.data_ptr())
+    native.components(grid, links, connectivity, roots.data_ptr())
     return roots

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.bricks import ops
+from cranial_sparse.bricks.checks import check_tensor
 from cranial_sparse.bricks.grid import BrickGrid
 
 
@@ -14,22 +15,22 @@ def coarsen(grid: BrickGrid) -> BrickGrid:
 
 
 def refine(grid: BrickGrid, children: Tensor) -> BrickGrid:
-    """Twice the resolution: bit 4 * dx + 2 * dy + dz of ``children``, uint8 ``[N]``, keeps that child."""
-    if children.dtype != torch.uint8 or children.shape != (grid.num_voxels,):
-        raise ValueError(f"children: expected uint8 [{grid.num_voxels}], got {children.dtype} {tuple(children.shape)}")
+    """Twice the resolution: bit 4 * dx + 2 * dy + dz of ``children``, uint8 ``[N]``, keeps that child.
+    Raises ValueError where a kept child would lie beyond ±2¹⁸ voxels."""
+    check_tensor("children", children, torch.uint8, grid.num_voxels)
     return BrickGrid(*ops.refine(*grid.arrays, children))
 
 
 def upsample(grid: BrickGrid, logits: Tensor, threshold: float = 0.0) -> BrickGrid:
-    """Occupancy upsampling: twice the resolution, keeping the children whose logit ``[N, 8]`` (x slowest) lies above
-    the threshold. Children that are not kept never get a row."""
+    """Occupancy upsampling: twice the resolution, keeping the children whose logit, float32 or float64 ``[N, 8]``
+    (x slowest), lies above the threshold. Children that are not kept never get a row. Raises ValueError as refine."""
     if logits.shape != (grid.num_voxels, 8):
         raise ValueError(f"logits: expected [{grid.num_voxels}, 8], got {tuple(logits.shape)}")
     return refine(grid, ops.threshold_children(logits.detach(), threshold))
 
 
 def subdivide(grid: BrickGrid) -> BrickGrid:
-    """Twice the resolution, with all eight children of every voxel."""
+    """Twice the resolution, with all eight children of every voxel. Raises ValueError as refine."""
     return refine(grid, torch.full((grid.num_voxels,), 255, dtype=torch.uint8, device=grid.device))
 
 

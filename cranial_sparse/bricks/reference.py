@@ -1,7 +1,7 @@
 """Every grid operation once more in plain PyTorch: the oracle of the tests, and what runs on a GPU until it has
 kernels of its own. Same names and signatures as the fast ones; clarity before speed.
 
-A voxel is its key here, one integer that sorts as (batch, x, y, z); a set of voxels is a sorted tensor of keys.
+A voxel is its place here, one integer: 512 times its brick + its bit. Places ascend with the rows of a grid.
 """
 
 from itertools import product
@@ -9,53 +9,74 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from cranial_sparse.bricks.checks import VOXEL_LIMIT, check_box, check_voxels
 from cranial_sparse.bricks.grid import SIDE, BrickGrid
 
-_BITS = 20  # per axis: coordinates in [-2^19, 2^19)
-_BIAS = 1 << (_BITS - 1)
+VOXELS = SIDE**3
 
 
-def _keys(coords: Tensor) -> Tensor:  # [N, 4] -> [N]
-    batch, x, y, z = coords.long().unbind(1)
-    return (((batch << _BITS | (x + _BIAS)) << _BITS) | (y + _BIAS)) << _BITS | (z + _BIAS)
+def places(masks: Tensor) -> Tensor:
+    """Place of each voxel of bricks with these masks [B, 8], in row order: [N]."""
+    return (masks[:, :, None] >> torch.arange(64, device=masks.device) & 1).flatten().nonzero().squeeze(1)
 
 
-def _coords(keys: Tensor) -> Tensor:  # [N] -> [N, 4]
-    axes = [(keys >> shift & ((1 << _BITS) - 1)) - _BIAS for shift in (2 * _BITS, _BITS, 0)]
-    return torch.stack([keys >> 3 * _BITS, *axes], dim=1).int()
+def place(brick: Tensor, x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+    """Place of a voxel at (x, y, z), each in [0, 8), of a brick; negative where the brick is -1, for none."""
+    return brick * VOXELS + x * SIDE * SIDE + y * SIDE + z
 
 
-def _find(keys: Tensor, queries: Tensor) -> Tensor:
-    """Positions of queries in sorted keys, -1 where absent."""
-    if len(keys) == 0:
-        return torch.full_like(queries, -1)
-    at = torch.searchsorted(keys, queries).clamp_max(len(keys) - 1)
-    return torch.where(keys[at] == queries, at, -1)
+def find(ascending: Tensor, wanted: Tensor) -> Tensor:
+    """Position of each wanted integer in an ascending list, -1 where it is not there."""
+    if len(ascending) == 0:
+        return torch.full_like(wanted, -1)
+    at = torch.searchsorted(ascending, wanted).clamp_max(len(ascending) - 1)
+    return torch.where(ascending[at] == wanted, at, -1)
+
+
+def _keys(bricks: Tensor) -> Tensor:  # [N, 4] -> [N]: 16 bits an axis, in the order of grids, see kernels/brick.h
+    batch, x, y, z = (bricks.long() + bricks.new_tensor([0, 1 << 15, 1 << 15, 1 << 15]).long()).unbind(1)
+    return (((((batch << 16) + x) << 16) + y) << 16) + z
+
+
+def _find_bricks(bricks: Tensor, wanted: Tensor) -> Tensor:
+    """Position of each wanted brick [M, 4] in those of a grid, -1 where it is not there."""
+    if len(bricks) == 0:
+        return wanted.new_full(wanted.shape[:1], -1, dtype=torch.int64)
+    at = torch.searchsorted(_keys(bricks), _keys(wanted)).clamp_max(len(bricks) - 1)
+    # Compared as they are: beyond the range of grids two bricks may have the same key.
+    return torch.where((bricks[at] == wanted).all(1), at, -1)
+
+
+def _bricks_of(voxels: Tensor) -> Tensor:
+    bricks = voxels.clone()
+    bricks[:, 1:] >>= 3
+    return bricks
 
 
 def from_coordinates(coords: Tensor) -> BrickGrid:
-    bricks = coords.clone()
-    bricks[:, 1:] >>= 3
-    keys, inverse = torch.unique(_keys(bricks), return_inverse=True)
+    check_voxels("voxels", coords)
+    of_voxels = _bricks_of(coords)
+    keys, inverse = torch.unique(_keys(of_voxels), return_inverse=True)
+    bricks = of_voxels.new_empty((len(keys), 4)).index_copy_(0, inverse, of_voxels)
     _, x, y, z = (coords.long() & (SIDE - 1)).unbind(1)
     occupied = torch.zeros((len(keys), 8, 64), dtype=torch.bool, device=coords.device)
     occupied[inverse, x, y * SIDE + z] = True
     bits = torch.arange(64, device=coords.device)
     masks = (occupied.long() << bits).sum(2)  # distinct bits: the sum is their union
     voxels = occupied.sum((1, 2))
-    return BrickGrid(_coords(keys), masks, torch.cat([voxels.new_zeros(1), voxels.cumsum(0)]))
+    return BrickGrid(bricks.int(), masks, torch.cat([voxels.new_zeros(1), voxels.cumsum(0)]))
 
 
 def coordinates(grid: BrickGrid) -> Tensor:
-    bits = torch.arange(64, device=grid.device)
-    brick, x, bit = (grid.masks[:, :, None] >> bits & 1).nonzero().unbind(1)
-    inside = torch.stack([torch.zeros_like(x), x, bit // SIDE, bit % SIDE], dim=1)
+    at = places(grid.masks)
+    inside = torch.stack([torch.zeros_like(at), at // 64 % SIDE, at // SIDE % SIDE, at % SIDE], dim=1)
     scale = torch.tensor([1, SIDE, SIDE, SIDE], device=grid.device)
-    return (grid.coords[brick] * scale + inside).int()
+    return (grid.coords[at // VOXELS] * scale + inside).int()
 
 
 def from_dense(volume: Tensor, origin: tuple[int, int, int] = (0, 0, 0)) -> BrickGrid:
     volume = volume if volume.dim() == 4 else volume[None]
+    check_box("volume", volume.shape, origin)
     return from_coordinates((volume.nonzero() + torch.tensor([0, *origin], device=volume.device)).int())
 
 
@@ -69,25 +90,20 @@ def to_dense(grid: BrickGrid, shape: tuple[int, ...], origin: tuple[int, int, in
 
 
 def lookup(grid: BrickGrid, coords: Tensor) -> Tensor:
-    # Rows run brick by brick, so they are not sorted by voxel key.
-    keys, rows = _keys(coordinates(grid)).sort()
-    at = _find(keys, _keys(coords))
-    inside = ((coords[:, 0] >= 0) & (coords[:, 1:].long().abs() < _BIAS).all(1)) & (at >= 0)
-    return torch.where(inside, rows[at] if len(rows) else at, -1)
+    brick = _find_bricks(grid.coords, _bricks_of(coords))
+    return find(places(grid.masks), place(brick, *(coords[:, 1:].long() & (SIDE - 1)).unbind(1)))
 
 
 def neighbour_bricks(coords: Tensor) -> Tensor:
-    keys = _keys(coords)
     steps = [(0, *step) for step in product((-1, 0, 1), repeat=3)]
-    found = [_find(keys, _keys(coords + coords.new_tensor(step))) for step in steps]
+    found = [_find_bricks(coords, coords + coords.new_tensor(step)) for step in steps]
     return torch.stack(found, dim=1).int()
 
 
 def child_bricks(coarse: Tensor, fine: Tensor) -> Tensor:
-    keys = _keys(fine)
     double = coarse * coarse.new_tensor([1, 2, 2, 2])
     steps = [(0, *step) for step in product((0, 1), repeat=3)]
-    return torch.stack([_find(keys, _keys(double + double.new_tensor(step))) for step in steps], dim=1).int()
+    return torch.stack([_find_bricks(fine, double + double.new_tensor(step)) for step in steps], dim=1).int()
 
 
 def _halve(coords: Tensor) -> Tensor:
@@ -152,7 +168,8 @@ def _ball(radius: float, device: torch.device) -> Tensor:  # [M, 4], batch step 
 
 def dilate(grid: BrickGrid, radius: float) -> BrickGrid:
     voxels = (coordinates(grid)[:, None] + _ball(radius, grid.device)).reshape(-1, 4)
-    return from_coordinates(voxels)
+    held = (voxels[:, 1:] >= -VOXEL_LIMIT) & (voxels[:, 1:] < VOXEL_LIMIT)
+    return from_coordinates(voxels[held.all(1)])
 
 
 def erode(grid: BrickGrid, radius: float) -> BrickGrid:
@@ -180,3 +197,21 @@ def component_roots(grid: BrickGrid, connectivity: int) -> Tensor:
         if torch.equal(lowest, roots):
             return roots
         roots = lowest
+
+
+def components(grid: BrickGrid, connectivity: int = 26) -> tuple[Tensor, Tensor]:
+    first, of_voxel, size = torch.unique(component_roots(grid, connectivity), return_inverse=True, return_counts=True)
+    batch = coordinates(grid)[first, 0].tolist()
+    order = sorted(range(len(first)), key=lambda component: (batch[component], -int(size[component]), component))
+    rank = {component: number for number, component in enumerate(order)}
+    return size.new_tensor([rank[component] for component in of_voxel.tolist()]), size[order]
+
+
+def largest_component(grid: BrickGrid, connectivity: int = 26, count: int = 1) -> BrickGrid:
+    label, _ = components(grid, connectivity)
+    batch = coordinates(grid)[:, 0]
+    keep = torch.zeros_like(label, dtype=torch.bool)
+    for item in batch.unique():
+        for component in label[batch == item].unique()[:count]:  # numbered from the largest down
+            keep |= label == component
+    return prune(grid, keep)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.bricks import ops
+from cranial_sparse.bricks.checks import check_tensor, point
 from cranial_sparse.bricks.grid import BrickGrid
 
 
@@ -24,11 +25,10 @@ def difference(a: BrickGrid, b: BrickGrid) -> BrickGrid:
 
 def prune(grid: BrickGrid, keep: Tensor) -> BrickGrid:
     """The voxels whose row is set in ``keep``, bool ``[N]``; their features are ``features[keep]``."""
-    if keep.dtype != torch.bool or keep.shape != (grid.num_voxels,):
-        raise ValueError(f"keep: expected bool [{grid.num_voxels}], got {keep.dtype} {tuple(keep.shape)}")
+    check_tensor("keep", keep, torch.bool, grid.num_voxels)
     return BrickGrid(*ops.prune(*grid.arrays, keep))
 
 
 def crop(grid: BrickGrid, low: Sequence[int], high: Sequence[int]) -> BrickGrid:
     """The voxels in the box [low, high) of every batch item; coordinates stay as they are."""
-    return BrickGrid(*ops.crop(*grid.arrays, [int(v) for v in low], [int(v) for v in high]))
+    return BrickGrid(*ops.crop(*grid.arrays, point("low", low), point("high", high)))

@@ -1,7 +1,10 @@
 """Sparse convolutions as functions of features ``[N, C]`` and the grids they live on.
 
 A backend is anything with these four functions, without the bias: ``native`` on the CPU, ``reference`` elsewhere,
-unless one is given.
+unless one is given. All are differentiable; with ``native`` once, for the gradient of a weight has no gradient.
+
+All raise ValueError where rows, channels, offsets or the bias do not fit, and on the CPU TypeError where the operands
+are not all float32 or all float64.
 """
 
 from typing import Protocol
@@ -9,6 +12,7 @@ from typing import Protocol
 from torch import Tensor
 
 from cranial_sparse.bricks import BrickGrid
+from cranial_sparse.bricks.checks import check_rows, check_tensor
 from cranial_sparse.sparse_conv import native, reference
 
 
@@ -31,16 +35,16 @@ def submanifold_conv(
     returns ``[N, Cout]``. Output i is the sum over offsets d of ``features[i + d] @ weight[d]``, the convention of
     ``torch.nn.functional.conv3d``. Source: Graham et al., CVPR 2018, arXiv:1711.10275.
     """
-    _check_rows(features, grid)
-    return _add(_backend(features, backend).submanifold_conv(features, weight, grid), bias)
+    check_rows("features", features.shape[0], grid.num_voxels)
+    return _add(_backend(features, backend).submanifold_conv(features, weight, grid), weight, bias)
 
 
 def depthwise_conv(
     features: Tensor, weight: Tensor, grid: BrickGrid, bias: Tensor | None = None, backend: Backend | None = None
 ) -> Tensor:
     """Submanifold convolution of every channel by itself: ``features [N, C]``, ``weight [k³, C]``, ``bias [C]``."""
-    _check_rows(features, grid)
-    return _add(_backend(features, backend).depthwise_conv(features, weight, grid), bias)
+    check_rows("features", features.shape[0], grid.num_voxels)
+    return _add(_backend(features, backend).depthwise_conv(features, weight, grid), weight, bias)
 
 
 def down_conv(
@@ -56,8 +60,8 @@ def down_conv(
     ``features [N_fine, Cin]``, ``weight [8, Cin, Cout]``, children x slowest; returns ``[N_coarse, Cout]``. Fine
     voxels whose parent is not in the coarse grid are left out.
     """
-    _check_rows(features, fine)
-    return _add(_backend(features, backend).down_conv(features, weight, fine, coarse), bias)
+    check_rows("features", features.shape[0], fine.num_voxels)
+    return _add(_backend(features, backend).down_conv(features, weight, fine, coarse), weight, bias)
 
 
 def up_conv(
@@ -73,8 +77,8 @@ def up_conv(
     ``features [N_coarse, Cin]``, ``weight [8, Cin, Cout]``, children x slowest; returns ``[N_fine, Cout]``. A fine
     voxel without a parent gets zero (and the bias).
     """
-    _check_rows(features, coarse)
-    return _add(_backend(features, backend).up_conv(features, weight, coarse, fine), bias)
+    check_rows("features", features.shape[0], coarse.num_voxels)
+    return _add(_backend(features, backend).up_conv(features, weight, coarse, fine), weight, bias)
 
 
 def _backend(features: Tensor, backend: Backend | None) -> Backend:
@@ -83,12 +87,8 @@ def _backend(features: Tensor, backend: Backend | None) -> Backend:
     return native if features.device.type == "cpu" else reference
 
 
-def _check_rows(features: Tensor, grid: BrickGrid) -> None:
-    if features.shape[0] != grid.num_voxels:
-        raise ValueError(
-            f"features: expected a row for each of the grid's {grid.num_voxels} voxels, got {features.shape[0]}"
-        )
-
-
-def _add(features: Tensor, bias: Tensor | None) -> Tensor:
-    return features if bias is None else features.add_(bias)  # ours alone: the convolution has just made it
+def _add(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if bias is None:
+        return features
+    check_tensor("bias", bias, weight.dtype, weight.shape[-1])
+    return features.add_(bias)  # ours alone: the convolution has just made it

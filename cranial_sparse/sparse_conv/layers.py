@@ -16,15 +16,22 @@ def _parameters(module: nn.Module, shape: tuple[int, ...], fan_in: int, channels
     module.register_parameter("bias", nn.Parameter(torch.empty(channels).uniform_(-bound, bound)) if bias else None)
 
 
+def _steps(kernel_size: int) -> int:
+    if kernel_size % 2 == 0 or not 1 <= kernel_size <= 15:
+        raise ValueError(f"kernel_size: expected an odd number up to 15, got {kernel_size}")
+    return kernel_size**3
+
+
 class SubmanifoldConv3d(nn.Module):
-    """Weight ``[k³, in, out]``; features ``[N, in]`` → ``[N, out]``. See functional.submanifold_conv."""
+    """Weight ``[k³, in, out]``; features ``[N, in]`` → ``[N, out]``. See functional.submanifold_conv. Raises
+    ValueError for a kernel size that is not odd or beyond 15."""
 
     weight: Tensor
     bias: Tensor | None
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3, bias: bool = True) -> None:
         super().__init__()
-        steps = kernel_size**3
+        steps = _steps(kernel_size)
         _parameters(self, (steps, in_channels, out_channels), steps * in_channels, out_channels, bias)
 
     def forward(self, features: Tensor, grid: BrickGrid) -> Tensor:
@@ -32,14 +39,15 @@ class SubmanifoldConv3d(nn.Module):
 
 
 class DepthwiseConv3d(nn.Module):
-    """Weight ``[k³, C]``; features ``[N, C]`` → ``[N, C]``. See functional.depthwise_conv."""
+    """Weight ``[k³, C]``; features ``[N, C]`` → ``[N, C]``. See functional.depthwise_conv. Raises ValueError for a
+    kernel size that is not odd or beyond 15."""
 
     weight: Tensor
     bias: Tensor | None
 
     def __init__(self, channels: int, kernel_size: int = 3, bias: bool = True) -> None:
         super().__init__()
-        steps = kernel_size**3
+        steps = _steps(kernel_size)
         _parameters(self, (steps, channels), steps, channels, bias)
 
     def forward(self, features: Tensor, grid: BrickGrid) -> Tensor:

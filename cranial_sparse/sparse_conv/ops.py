@@ -1,43 +1,37 @@
-"""Sparse convolutions as custom ops: schema, CPU kernel, reference on other devices, fake kernel, autograd.
+"""Sparse convolutions as custom ops: schema, CPU kernel, plain PyTorch on GPUs, fake kernel, autograd.
 
 ``transposed`` swaps the channels of the weight and, for submanifold kernels, reverses its offsets; the input gradient
-of an op is thereby an op of the same set.
+of an op is thereby an op of the same set. Differentiable once: the ops of weight gradients have no gradients.
 """
 
 import torch
 from torch import Tensor
 
-from cranial_sparse.bricks.kernels import address, native
+from cranial_sparse.bricks.checks import check_rows
+from cranial_sparse.bricks.kernels import address, bits, native
+from cranial_sparse.sparse_conv import operands
 
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
 
-def _kernel(name: str, *operands: Tensor):
-    dtype = operands[0].dtype
-    if dtype not in _SUFFIX or any(operand.dtype != dtype for operand in operands):
-        raise TypeError(f"{name}: expected all float32 or all float64, got {[str(o.dtype) for o in operands]}")
-    return getattr(native, f"{name}_{_SUFFIX[dtype]}")
+def _kernel(name: str, x: Tensor, y: Tensor):
+    if x.dtype not in _SUFFIX or y.dtype != x.dtype:
+        raise TypeError(f"{name}: expected all float32 or all float64, got {x.dtype} and {y.dtype}")
+    return getattr(native, f"{name}_{_SUFFIX[x.dtype]}")
 
 
-def _bits(masks: Tensor, offsets: Tensor) -> tuple[int, int, int]:
-    return address(masks, torch.int64), address(offsets, torch.int64), masks.shape[0]
+def _near(masks: Tensor, offsets: Tensor, neighbours: Tensor, **rows: Tensor):
+    """A grid and the links between its bricks; each of ``rows`` has a row for every voxel."""
+    grid, links = bits(masks, offsets), address("neighbours", neighbours, torch.int32, len(masks), 27)
+    for name, tensor in rows.items():
+        check_rows(name, tensor.shape[0], int(offsets[-1]))
+    return grid, links
 
 
-def _size_of(weight_steps: int) -> int:
-    size = round(weight_steps ** (1 / 3))
-    if size**3 != weight_steps or size % 2 == 0 or size > 15:
-        raise ValueError(f"weight: expected k^3 offsets for an odd k up to 15, got {weight_steps}")
-    return size
-
-
-def _check(features: Tensor, weight: Tensor, transposed: bool) -> None:
-    cin = weight.shape[2 if transposed else 1]
-    if features.dim() != 2 or weight.dim() != 3 or features.shape[1] != cin:
-        raise ValueError(f"features: expected [N, {cin}] for weight {tuple(weight.shape)}, got {tuple(features.shape)}")
-
-
-def _out(features: Tensor, weight: Tensor, rows: int, transposed: bool) -> Tensor:
-    return features.new_empty((rows, weight.shape[1 if transposed else 2]))
+def _pair(children: Tensor, fine_masks: Tensor, fine_offsets: Tensor, coarse_masks: Tensor, coarse_offsets: Tensor):
+    """Two grids and the links from bricks of the coarse one to those of the fine one."""
+    links = address("children", children, torch.int32, len(coarse_masks), 8)
+    return bits(coarse_masks, coarse_offsets, "coarse_"), bits(fine_masks, fine_offsets, "fine_"), links
 
 
 # Submanifold
@@ -47,40 +41,29 @@ def _out(features: Tensor, weight: Tensor, rows: int, transposed: bool) -> Tenso
 def submanifold_conv(
     features: Tensor, weight: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, transposed: bool
 ) -> Tensor:
-    _check(features, weight, transposed)
+    out = operands.submanifold(features, weight, masks, offsets, neighbours, transposed)
+    grid, links = _near(masks, offsets, neighbours, features=features)
     features, weight = features.contiguous(), weight.contiguous()
     steps, cin, cout = weight.shape
-    out = _out(features, weight, features.shape[0], transposed)
-    grid, links = _bits(masks, offsets), address(neighbours, torch.int32)
     _kernel("gather_conv", features, weight)(
-        grid, grid, links, _size_of(steps), features.data_ptr(), weight.data_ptr(), cin, cout,
+        grid, grid, links, operands.kernel_size(steps), features.data_ptr(), weight.data_ptr(), cin, cout,
         transposed, transposed, out.data_ptr(), torch.get_num_threads(),
     )  # fmt: skip
     return out
-
-
-@submanifold_conv.register_fake
-def _(features, weight, masks, offsets, neighbours, transposed):
-    return _out(features, weight, features.shape[0], transposed)
 
 
 @torch.library.custom_op("cranial_sparse::submanifold_conv_weight", mutates_args=(), device_types="cpu")
 def submanifold_conv_weight(
     features: Tensor, gradient: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, steps: int
 ) -> Tensor:
+    out = operands.submanifold_weight(features, gradient, masks, offsets, neighbours, steps)
+    grid, links = _near(masks, offsets, neighbours, features=features, gradient=gradient)
     features, gradient = features.contiguous(), gradient.contiguous()
-    out = features.new_empty((steps, features.shape[1], gradient.shape[1]))
-    grid, links = _bits(masks, offsets), address(neighbours, torch.int32)
     _kernel("weight_gradient", features, gradient)(
-        grid, grid, links, _size_of(steps), features.data_ptr(), features.shape[1], gradient.data_ptr(),
+        grid, grid, links, operands.kernel_size(steps), features.data_ptr(), features.shape[1], gradient.data_ptr(),
         gradient.shape[1], False, out.data_ptr(), torch.get_num_threads(),
     )  # fmt: skip
     return out
-
-
-@submanifold_conv_weight.register_fake
-def _(features, gradient, masks, offsets, neighbours, steps):
-    return features.new_empty((steps, features.shape[1], gradient.shape[1]))
 
 
 def _save_submanifold(ctx, inputs, output):
@@ -110,40 +93,28 @@ submanifold_conv.register_autograd(_submanifold_backward, setup_context=_save_su
 def depthwise_conv(
     features: Tensor, weight: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, transposed: bool
 ) -> Tensor:
-    if weight.dim() != 2 or features.dim() != 2 or features.shape[1] != weight.shape[1]:
-        raise ValueError(
-            f"features: expected [N, C] for weight [k^3, C], got {tuple(features.shape)} and {tuple(weight.shape)}"
-        )
+    out = operands.depthwise(features, weight, masks, offsets, neighbours, transposed)
+    grid, links = _near(masks, offsets, neighbours, features=features)
     features, weight = features.contiguous(), weight.contiguous()
-    out = torch.empty_like(features)
     _kernel("depthwise_conv", features, weight)(
-        _bits(masks, offsets), address(neighbours, torch.int32), _size_of(weight.shape[0]), features.data_ptr(),
+        grid, links, operands.kernel_size(weight.shape[0]), features.data_ptr(),
         weight.data_ptr(), weight.shape[1], transposed, out.data_ptr(), torch.get_num_threads(),
     )  # fmt: skip
     return out
-
-
-@depthwise_conv.register_fake
-def _(features, weight, masks, offsets, neighbours, transposed):
-    return torch.empty_like(features, memory_format=torch.contiguous_format)
 
 
 @torch.library.custom_op("cranial_sparse::depthwise_conv_weight", mutates_args=(), device_types="cpu")
 def depthwise_conv_weight(
     features: Tensor, gradient: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, steps: int
 ) -> Tensor:
+    out = operands.depthwise_weight(features, gradient, masks, offsets, neighbours, steps)
+    grid, links = _near(masks, offsets, neighbours, features=features, gradient=gradient)
     features, gradient = features.contiguous(), gradient.contiguous()
-    out = features.new_empty((steps, features.shape[1]))
     _kernel("depthwise_weight_gradient", features, gradient)(
-        _bits(masks, offsets), address(neighbours, torch.int32), _size_of(steps), features.data_ptr(),
+        grid, links, operands.kernel_size(steps), features.data_ptr(),
         gradient.data_ptr(), features.shape[1], out.data_ptr(), torch.get_num_threads(),
     )  # fmt: skip
     return out
-
-
-@depthwise_conv_weight.register_fake
-def _(features, gradient, masks, offsets, neighbours, steps):
-    return features.new_empty((steps, features.shape[1]))
 
 
 def _depthwise_backward(ctx, gradient):
@@ -175,11 +146,13 @@ def down_conv(
     rows: int,
     transposed: bool,
 ) -> Tensor:
-    _check(features, weight, transposed)
+    grids = children, fine_masks, fine_offsets, coarse_masks, coarse_offsets
+    out, pair = operands.strided(features, weight, *grids, rows, transposed), _pair(*grids)
+    check_rows("features", features.shape[0], int(fine_offsets[-1]))
+    check_rows("rows", rows, int(coarse_offsets[-1]))
     features, weight = features.contiguous(), weight.contiguous()
-    out = _out(features, weight, rows, transposed)
     _kernel("gather_conv", features, weight)(
-        _bits(coarse_masks, coarse_offsets), _bits(fine_masks, fine_offsets), address(children, torch.int32), 2,
+        *pair, 2,
         features.data_ptr(), weight.data_ptr(), weight.shape[1], weight.shape[2], transposed, False,
         out.data_ptr(), torch.get_num_threads(),
     )  # fmt: skip
@@ -198,11 +171,14 @@ def up_conv(
     rows: int,
     transposed: bool,
 ) -> Tensor:
-    _check(features, weight, transposed)
+    grids = children, fine_masks, fine_offsets, coarse_masks, coarse_offsets
+    out, pair = operands.strided(features, weight, *grids, rows, transposed), _pair(*grids)
+    check_rows("features", features.shape[0], int(coarse_offsets[-1]))
+    check_rows("rows", rows, int(fine_offsets[-1]))
     features, weight = features.contiguous(), weight.contiguous()
-    out = _out(features, weight, rows, transposed).zero_()  # fine voxels without a parent stay zero
+    out.zero_()  # fine voxels without a parent stay zero
     _kernel("scatter_conv", features, weight)(
-        _bits(coarse_masks, coarse_offsets), _bits(fine_masks, fine_offsets), address(children, torch.int32), 2,
+        *pair, 2,
         features.data_ptr(), weight.data_ptr(), weight.shape[1], weight.shape[2], transposed, False,
         out.data_ptr(), torch.get_num_threads(),
     )  # fmt: skip
@@ -220,25 +196,18 @@ def strided_conv_weight(
     coarse_offsets: Tensor,
     coarse_features: bool,
 ) -> Tensor:
+    grids = children, fine_masks, fine_offsets, coarse_masks, coarse_offsets
+    out, pair = operands.strided_weight(features, gradient, *grids, coarse_features), _pair(*grids)
+    fine, coarse = (gradient, features) if coarse_features else (features, gradient)
+    check_rows("gradient" if coarse_features else "features", fine.shape[0], int(fine_offsets[-1]))
+    check_rows("features" if coarse_features else "gradient", coarse.shape[0], int(coarse_offsets[-1]))
     features, gradient = features.contiguous(), gradient.contiguous()
-    out = features.new_empty((8, features.shape[1], gradient.shape[1]))
     _kernel("weight_gradient", features, gradient)(
-        _bits(coarse_masks, coarse_offsets), _bits(fine_masks, fine_offsets), address(children, torch.int32), 2,
+        *pair, 2,
         features.data_ptr(), features.shape[1], gradient.data_ptr(), gradient.shape[1], coarse_features,
         out.data_ptr(), torch.get_num_threads(),
     )  # fmt: skip
     return out
-
-
-@down_conv.register_fake
-@up_conv.register_fake
-def _(features, weight, children, fine_masks, fine_offsets, coarse_masks, coarse_offsets, rows, transposed):
-    return _out(features, weight, rows, transposed)
-
-
-@strided_conv_weight.register_fake
-def _(features, gradient, children, fine_masks, fine_offsets, coarse_masks, coarse_offsets, coarse_features):
-    return features.new_empty((8, features.shape[1], gradient.shape[1]))
 
 
 def _save_strided(ctx, inputs, output):
@@ -265,3 +234,15 @@ down_conv.register_autograd(
 up_conv.register_autograd(
     lambda ctx, gradient: _strided_backward(ctx, gradient, down_conv, True), setup_context=_save_strided
 )
+
+
+for op, output in (
+    (submanifold_conv, operands.submanifold),
+    (submanifold_conv_weight, operands.submanifold_weight),
+    (depthwise_conv, operands.depthwise),
+    (depthwise_conv_weight, operands.depthwise_weight),
+    (down_conv, operands.strided),
+    (up_conv, operands.strided),
+    (strided_conv_weight, operands.strided_weight),
+):
+    op.register_fake(output)

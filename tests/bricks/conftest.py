@@ -21,12 +21,19 @@ def corner_grid() -> BrickGrid:
     return from_coordinates(torch.tensor(voxels, dtype=torch.int32))
 
 
-@pytest.fixture(params=["random", "dense", "corners", "one", "empty"])
+def item_grid() -> BrickGrid:
+    """Voxels in batch items up to the last there can be."""
+    voxels = [(item, x, 5, -9) for item in (0, 7, 8, 16, 32, (1 << 15) - 1) for x in (-1, 0, 4)]
+    return from_coordinates(torch.tensor(voxels, dtype=torch.int32))
+
+
+@pytest.fixture(params=["random", "dense", "corners", "items", "one", "empty"])
 def grid(request: pytest.FixtureRequest) -> BrickGrid:
     return {
         "random": random_grid,
         "dense": lambda: from_dense(torch.ones(9, 17, 8, dtype=torch.bool), (-1, 0, 3)),
         "corners": corner_grid,
+        "items": item_grid,
         "one": lambda: from_coordinates(torch.tensor([[3, -1, 8, 1000]], dtype=torch.int32)),
         "empty": empty,
     }[request.param]()

@@ -26,6 +26,8 @@ def test_rows_are_those_of_the_items_in_turn():
 
 def test_limits():
     assert len(batch([])) == 0
+    with pytest.raises(ValueError, match="grids: expected at most 32768, got 32769"):
+        batch([single(0)] * 32769)
     assert unbatch(empty()) == []
     with pytest.raises(ValueError, match=r"grids\[0\]"):
         batch([batch([single(0), single(1)])])

@@ -2,17 +2,23 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._subclasses import FakeTensorMode
 
 from cranial_sparse.bricks import (
     BrickGrid,
+    coarsen,
     coordinates,
+    dilate,
     empty,
     equal,
+    erode,
     from_coordinates,
     from_dense,
     lookup,
+    parents,
     reference,
     to_dense,
+    upsample,
 )
 
 _axis = st.integers(-(1 << 15), (1 << 15) - 1)
@@ -78,30 +84,27 @@ def test_non_contiguous_volume():
     assert torch.equal(to_dense(from_dense(volume), volume.shape), volume)
 
 
-def test_scattered_bricks_need_no_table():
-    # Eight corners of a box of 2^48 voxels: a dense table would hold 2^39 bricks.
-    far = 1 << 15
-    voxels = tensor_of([(0, x, y, z) for x in (-far, far - 1) for y in (-far, far - 1) for z in (-far, far - 1)])
-    grid = from_coordinates(voxels)
-    assert lookup(grid, voxels).tolist() == list(range(8))
-    assert (lookup(grid, voxels // 2) == -1).all()
-
-
 def test_lookup_outside_the_coordinate_range():
     grid = from_coordinates(tensor_of([(0, 0, 0, 0)]))
     queries = tensor_of([(0, 1 << 30, 0, 0), (-1, 0, 0, 0), (0, 0, -(1 << 31), 0), (0, 0, 0, 0)])
     assert lookup(grid, queries).tolist() == [-1, -1, -1, 0]
 
 
-def test_threads_agree():
+def test_thread_counts_give_identical_results():
     volume = torch.rand(2, 60, 70, 80, generator=torch.manual_seed(0)) < 0.1
-    grids = []
+    grid = from_dense(volume)
+    coarse, voxels = coarsen(grid), coordinates(grid).flip(0)
+    logits = torch.randn(len(grid), 8, generator=torch.manual_seed(1))
+    results = []
     before = torch.get_num_threads()
-    for threads in (1, 2):
+    for threads in (1, 2, 3):
         torch.set_num_threads(threads)
-        grids += [from_dense(volume), from_coordinates(coordinates(from_dense(volume)).flip(0))]
+        made = [from_dense(volume), from_coordinates(voxels), upsample(grid, logits), dilate(grid, 2), erode(grid, 1)]
+        found = [to_dense(grid, volume.shape), coordinates(grid), lookup(grid, voxels), *parents(grid, coarse)]
+        results.append([array for each in made for array in each.arrays] + found)
     torch.set_num_threads(before)
-    assert all(equal(grids[0], grid) for grid in grids)
+    for other in results[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
 
 
 def test_bad_input_is_refused():
@@ -113,5 +116,71 @@ def test_bad_input_is_refused():
         from_coordinates(tensor_of([(-1, 0, 0, 0)]))
     with pytest.raises(ValueError, match="bool"):
         from_dense(torch.zeros(4, 4, 4))
+    with pytest.raises(ValueError, match="origin: expected three"):
+        from_dense(torch.zeros(4, 4, 4, dtype=torch.bool), (0, 0))
     with pytest.raises(ValueError, match=r"BrickGrid\.masks"):
         BrickGrid(empty().coords, torch.zeros(1, 8, dtype=torch.int64), empty().offsets)
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (5,), (2, 4, 1)])
+def test_lookup_checks_its_voxels(shape):
+    grid = from_coordinates(tensor_of([(0, 0, 0, 0)]))
+    with pytest.raises(ValueError, match=r"voxels: expected int32 \[M, 4\]"):
+        lookup(grid, torch.zeros(shape, dtype=torch.int32))
+
+
+def test_the_reference_tells_batch_items_apart():
+    voxels = tensor_of([(item, 0, 0, 0) for item in (0, 8, 16, (1 << 15) - 1)])
+    grid = reference.from_coordinates(voxels)
+    assert torch.equal(reference.coordinates(grid), voxels)
+    assert reference.lookup(grid, voxels).tolist() == [0, 1, 2, 3]
+    assert reference.lookup(grid, tensor_of([(24, 0, 0, 0), (32, 0, 0, 0)])).tolist() == [-1, -1]
+    assert reference.neighbour_bricks(grid.coords)[:, 13].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "origin", [(1 << 18, 0, 0), (0, (1 << 18) - 1, 0), (0, 0, -(1 << 18) - 1), ((1 << 31) - 1, 0, 0)]
+)
+@pytest.mark.parametrize("make", [from_dense, reference.from_dense])
+def test_volumes_beyond_the_coordinates_are_refused(make, origin):
+    with pytest.raises(ValueError, match="volume: expected batch in"):
+        make(torch.ones(2, 2, 2, dtype=torch.bool), origin)
+
+
+def test_volumes_reach_to_the_last_coordinates():
+    for origin in ((-(1 << 18),) * 3, ((1 << 18) - 2,) * 3):
+        grid = from_dense(torch.ones(2, 2, 2, dtype=torch.bool), origin)
+        assert coordinates(grid)[0].tolist() == [0, *origin]
+    assert len(from_dense(torch.ones(2, 0, 2, dtype=torch.bool), (1 << 20, 0, 0))) == 0
+
+
+def test_any_byte_but_zero_is_a_set_voxel():
+    volume = torch.arange(256, dtype=torch.uint8).view(torch.bool).reshape(4, 8, 8)
+    grid = from_dense(volume)
+    assert len(grid) == 255
+    assert equal(grid, reference.from_dense(volume))
+
+
+def test_arrays_of_any_layout_make_the_same_grid():
+    grid = from_dense(torch.rand(40, 40, 40, generator=torch.manual_seed(0)) < 0.3)
+    strided = BrickGrid(
+        grid.coords.T.contiguous().T, grid.masks.T.contiguous().T, grid.offsets.repeat_interleave(2)[::2]
+    )
+    assert all(array.is_contiguous() for array in strided.arrays)
+    assert torch.equal(coordinates(strided), coordinates(grid))
+    assert equal(coarsen(strided), coarsen(grid))
+
+
+def test_neighbours_found_by_an_evaluation_serve_a_training():
+    grid = from_coordinates(tensor_of([(0, 0, 0, 0), (0, 8, 0, 0)]))
+    with torch.inference_mode():
+        grid.neighbours  # noqa: B018
+    assert not grid.neighbours.is_inference()
+
+
+def test_neighbours_of_a_tracer_are_not_kept():
+    grid = from_coordinates(tensor_of([(0, 0, 0, 0)]))
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        grid.neighbours  # noqa: B018
+    assert type(grid.neighbours) is torch.Tensor
+    assert grid.neighbours is grid.neighbours

@@ -7,6 +7,7 @@ from cranial_sparse.bricks import (
     components,
     coordinates,
     empty,
+    equal,
     from_coordinates,
     from_dense,
     largest_component,
@@ -21,6 +22,11 @@ from cranial_sparse.bricks.ops import component_roots
 def test_matches_reference(grid, connectivity):
     roots = component_roots(*grid.arrays, grid.neighbours, len(grid), connectivity)
     assert torch.equal(roots, reference.component_roots(grid, connectivity))
+    for got, expected in zip(components(grid, connectivity), reference.components(grid, connectivity), strict=True):
+        assert torch.equal(got, expected)
+    for count in (1, 3):
+        largest = largest_component(grid, connectivity, count)
+        assert equal(largest, reference.largest_component(grid, connectivity, count))
 
 
 @pytest.mark.parametrize(("connectivity", "rank"), [(6, 1), (26, 3)])

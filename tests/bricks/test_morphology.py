@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import ndimage
 
-from cranial_sparse.bricks import dilate, equal, erode, from_dense, reference, surface, to_dense
+from cranial_sparse.bricks import dilate, equal, erode, from_coordinates, from_dense, ops, reference, surface, to_dense
 
 RADII = [0, 1, 2**0.5, 3**0.5, 2, 3.5]
 
@@ -37,7 +37,18 @@ def test_surface(grid):
     assert len(surface(cube)) == 10**3 - 8**3
 
 
-@pytest.mark.parametrize("radius", [-1, 29, float("nan")])
-def test_radius_is_checked(radius, grid):
-    with pytest.raises(ValueError, match="0 to 28"):
-        dilate(grid, radius)
+@pytest.mark.parametrize("radius", [-1, 28.5, 29 - 1e-11, 29, 60, float("inf"), float("nan")])
+def test_radius_is_checked(radius):
+    grid = from_dense(torch.ones(1, 1, 1, dtype=torch.bool))
+    for change in (dilate, erode):
+        with pytest.raises(ValueError, match="0 to 28"):
+            change(grid, radius)
+    for op in (ops.dilate, ops.erode):
+        with pytest.raises(ValueError, match="radius: expected 0 to 28"):
+            op(*grid.arrays, radius)
+
+
+def test_dilation_ends_where_coordinates_end():
+    last = from_coordinates(torch.tensor([[0, (1 << 18) - 1, 0, -(1 << 18)]], dtype=torch.int32))
+    assert len(dilate(last, 1)) == 5
+    assert equal(dilate(last, 2), reference.dilate(last, 2))

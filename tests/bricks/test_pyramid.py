@@ -83,3 +83,23 @@ def test_shapes_are_checked():
         refine(grid, torch.zeros(2, dtype=torch.uint8))
     with pytest.raises(ValueError, match=r"\[1, 8\]"):
         upsample(grid, torch.zeros(1, 4))
+    with pytest.raises(ValueError, match="logits: expected float32 or float64"):
+        upsample(grid, torch.zeros(1, 8).half())
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+@pytest.mark.parametrize("at", [1 << 17, -(1 << 17) - 1])
+def test_children_beyond_the_coordinates_are_refused(axis, at):
+    voxel = torch.zeros(1, 4, dtype=torch.int32)
+    voxel[0, axis] = at
+    grid, children = from_coordinates(voxel), torch.tensor([255], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="children: expected all kept ones to have coordinates in"):
+        refine(grid, children)
+    with pytest.raises(ValueError, match="coordinates in"):
+        reference.refine(grid, children)
+    assert len(refine(grid, torch.zeros(1, dtype=torch.uint8))) == 0  # none is kept
+
+
+def test_children_reach_to_the_last_coordinates():
+    grid = from_coordinates(torch.tensor([[0, (1 << 17) - 1, 0, -(1 << 17)]], dtype=torch.int32))
+    assert coordinates(subdivide(grid))[-1].tolist() == [0, (1 << 18) - 1, 1, -(1 << 18) + 1]

@@ -16,12 +16,19 @@ def corner_grid() -> BrickGrid:
     return from_coordinates(torch.tensor(voxels, dtype=torch.int32))
 
 
-@pytest.fixture(params=["random", "full", "corners", "one", "empty"])
+def item_grid() -> BrickGrid:
+    """Voxels in batch items up to the last there can be."""
+    voxels = [(item, x, 5, -9) for item in (0, 7, 8, 16, 32, (1 << 15) - 1) for x in (-1, 0, 4)]
+    return from_coordinates(torch.tensor(voxels, dtype=torch.int32))
+
+
+@pytest.fixture(params=["random", "full", "corners", "items", "one", "empty"])
 def grid(request: pytest.FixtureRequest) -> BrickGrid:
     return {
         "random": lambda: from_dense(torch.rand(2, 13, 17, 11, generator=torch.manual_seed(0)) < 0.25, (-5, 3, -20)),
         "full": lambda: from_dense(torch.ones(9, 10, 8, dtype=torch.bool), (-1, 0, 3)),
         "corners": corner_grid,
+        "items": item_grid,
         "one": lambda: from_coordinates(torch.tensor([[3, -1, 8, 1000]], dtype=torch.int32)),
         "empty": empty,
     }[request.param]()

@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from cranial_sparse.bricks import coarsen, from_dense
@@ -35,3 +36,10 @@ def test_parameters():
     assert layer.bias is None
     assert list(layer.state_dict()) == ["weight"]
     assert layer.weight.abs().max() <= (27 * 4) ** -0.5
+
+
+@pytest.mark.parametrize("size", [-1, 0, 2, 17])
+def test_kernel_sizes_are_checked_when_a_layer_is_made(size):
+    for make in (lambda: SubmanifoldConv3d(2, 2, size), lambda: DepthwiseConv3d(2, size)):
+        with pytest.raises(ValueError, match=f"kernel_size: expected an odd number up to 15, got {size}"):
+            make()

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cranial_sparse.bricks import coarsen, coordinates, from_coordinates, from_dense
+from cranial_sparse.bricks import coarsen, coordinates, from_coordinates, from_dense, subdivide
 from cranial_sparse.sparse_conv import down_conv, native, reference, up_conv
 
 
@@ -21,6 +21,31 @@ def test_down_matches_conv3d(assert_same):
         return out[:, x, y, z].T
 
     assert_same(lambda f, w: down_conv(f, w, fine, coarse), dense, (len(fine), 3), (8, 3, 5), dtype=torch.float64)
+
+
+def test_up_matches_conv_transpose3d(assert_same):
+    coarse = from_dense(torch.ones(1, 4, 8, 12, dtype=torch.bool))
+    fine = subdivide(coarse)
+
+    def dense(features, weight):
+        _, x, y, z = coordinates(coarse).long().unbind(1)
+        field = features.new_zeros(4, 8, 12, 3).index_put((x, y, z), features).permute(3, 0, 1, 2)[None]
+        out = F.conv_transpose3d(field, weight.reshape(2, 2, 2, 3, 5).permute(3, 4, 0, 1, 2), stride=2)[0]
+        _, x, y, z = coordinates(fine).long().unbind(1)
+        return out[:, x, y, z].T
+
+    assert_same(lambda f, w: up_conv(f, w, coarse, fine), dense, (len(coarse), 3), (8, 3, 5), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 27])
+@pytest.mark.parametrize("backend", [native, reference])
+def test_a_child_without_a_weight_is_refused(steps, backend):
+    fine = from_dense(torch.ones(4, 4, 4, dtype=torch.bool))
+    coarse, weight = coarsen(fine), torch.ones(steps, 2, 3)
+    with pytest.raises(ValueError, match=f"weight: expected 8 offsets, one for each child, got {steps}"):
+        down_conv(torch.ones(len(fine), 2), weight, fine, coarse, backend=backend)
+    with pytest.raises(ValueError, match=f"weight: expected 8 offsets, one for each child, got {steps}"):
+        up_conv(torch.ones(len(coarse), 2), weight, coarse, fine, backend=backend)
 
 
 @pytest.mark.parametrize("channels", [(16, 32), (1, 8), (33, 5)])

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from cranial_sparse.bricks import coordinates, from_coordinates, from_dense
+from cranial_sparse.bricks import coarsen, coordinates, from_coordinates, from_dense
+from cranial_sparse.bricks import ops as bricks_ops
 from cranial_sparse.sparse_conv import native, reference, submanifold_conv
 
 
@@ -67,9 +68,32 @@ def test_bias_and_checks():
     assert bias.grad.tolist() == [1.0] * 3
     with pytest.raises(ValueError, match="1 voxels, got 2"):
         submanifold_conv(torch.ones(2, 2), weight, grid)
-    with pytest.raises(ValueError, match=r"\[N, 2\]"):
-        submanifold_conv(torch.ones(1, 4), weight, grid)
-    with pytest.raises(ValueError, match="odd k"):
-        submanifold_conv(torch.ones(1, 2), torch.zeros(8, 2, 3), grid)
+    for backend in (native, reference):
+        with pytest.raises(ValueError, match=r"\[N, 2\]"):
+            submanifold_conv(torch.ones(1, 4), weight, grid, backend=backend)
+        with pytest.raises(ValueError, match="odd k"):
+            submanifold_conv(torch.ones(1, 2), torch.zeros(8, 2, 3), grid, backend=backend)
+    for wrong in (torch.ones(1), torch.ones(1, 3), torch.ones(3, dtype=torch.float64)):
+        with pytest.raises(ValueError, match=r"bias: expected float32 \[3\]"):
+            submanifold_conv(torch.ones(1, 2), weight, grid, wrong)
     with pytest.raises(TypeError, match="float32"):
         submanifold_conv(torch.ones(1, 2).half(), weight.half(), grid)
+
+
+def test_an_evaluation_does_not_spoil_a_training_on_the_same_grid():
+    grid = from_dense(torch.ones(3, 3, 3, dtype=torch.bool))
+    features, weight = torch.ones(27, 2), torch.ones(27, 2, 3, requires_grad=True)
+    with torch.inference_mode():
+        submanifold_conv(features, weight, grid)
+    submanifold_conv(features, weight, grid).sum().backward()
+    assert weight.grad is not None
+
+
+def test_the_oracle_calls_no_kernel(monkeypatch):
+    fine = from_dense(torch.ones(3, 3, 3, dtype=torch.bool))
+    coarse = coarsen(fine)
+    monkeypatch.setattr(bricks_ops, "native", None)
+    assert len(reference.submanifold_conv(torch.ones(27, 1), torch.ones(27, 1, 1), fine)) == 27
+    assert len(reference.depthwise_conv(torch.ones(27, 1), torch.ones(27, 1), fine)) == 27
+    assert len(reference.down_conv(torch.ones(27, 1), torch.ones(8, 1, 1), fine, coarse)) == 8
+    assert len(reference.up_conv(torch.ones(8, 1), torch.ones(8, 1, 1), coarse, fine)) == 27
