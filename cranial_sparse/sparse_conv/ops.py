@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cranial_sparse.bricks.checks import check_rows
 from cranial_sparse.bricks.kernels import address, bits, native
-from cranial_sparse.sparse_conv import operands
+from cranial_sparse.sparse_conv import fallback, operands
 
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
@@ -236,13 +236,14 @@ up_conv.register_autograd(
 )
 
 
-for op, output in (
-    (submanifold_conv, operands.submanifold),
-    (submanifold_conv_weight, operands.submanifold_weight),
-    (depthwise_conv, operands.depthwise),
-    (depthwise_conv_weight, operands.depthwise_weight),
-    (down_conv, operands.strided),
-    (up_conv, operands.strided),
-    (strided_conv_weight, operands.strided_weight),
+for op, plain, output in (
+    (submanifold_conv, fallback.submanifold_conv, operands.submanifold),
+    (submanifold_conv_weight, fallback.submanifold_conv_weight, operands.submanifold_weight),
+    (depthwise_conv, fallback.depthwise_conv, operands.depthwise),
+    (depthwise_conv_weight, fallback.depthwise_conv_weight, operands.depthwise_weight),
+    (down_conv, fallback.down_conv, operands.strided),
+    (up_conv, fallback.up_conv, operands.strided),
+    (strided_conv_weight, fallback.strided_conv_weight, operands.strided_weight),
 ):
+    op.register_kernel("cuda")(plain)
     op.register_fake(output)

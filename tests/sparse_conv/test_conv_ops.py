@@ -6,7 +6,7 @@ from torch._subclasses import FakeTensorMode
 
 from cranial_sparse.bricks import coarsen, from_dense
 from cranial_sparse.bricks.ops import child_bricks
-from cranial_sparse.sparse_conv import ops
+from cranial_sparse.sparse_conv import fallback, ops
 
 
 def sample_arguments(dtype=torch.float64, grad: bool = True, density: float = 0.15) -> dict[str, tuple]:
@@ -69,6 +69,17 @@ def test_opcheck_of_weight_gradients(name, dtype):
 @pytest.mark.parametrize("name", sorted({**sample_arguments(), **weight_arguments()}))
 def test_opcheck_without_voxels(name):
     torch.library.opcheck(op_of(name), {**sample_arguments(density=0), **weight_arguments(density=0)}[name])
+
+
+@pytest.mark.parametrize("name", sorted({**sample_arguments(), **weight_arguments()}))
+@pytest.mark.parametrize("density", [0.15, 0])
+def test_devices_without_kernels_compute_the_same(name, density):
+    double = torch.float64
+    arguments = {**sample_arguments(density=density, grad=False), **weight_arguments(double, density)}[name]
+    plain = getattr(fallback, name.removesuffix("_transposed"))
+    torch.testing.assert_close(plain(*arguments), op_of(name)(*arguments))
+    for key in ("CPU", "CUDA", "Meta"):
+        assert torch._C._dispatch_has_kernel_for_dispatch_key(op_of(name)._qualname, key)
 
 
 def test_thread_counts_give_identical_results():
