@@ -30,6 +30,7 @@ import torch
 from cranial_sparse.bricks.checks import BATCH_LIMIT, VOXEL_LIMIT
 from cranial_sparse.bricks.grid import SIDE, BrickGrid
 from cranial_sparse.errors import InputError
+from cranial_sparse.io.files import write_whole
 
 _MAGIC, _VERSION = b"BRCK", 1
 _HEADER = struct.Struct("<4sHHQQQ")
@@ -101,10 +102,7 @@ def _ascending(coords: np.ndarray) -> bool:
 
 def save(grid: BrickGrid, path: str | os.PathLike[str]) -> None:
     """Writes a packed grid, all or nothing."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(pack(grid))
-    partial.replace(path)
+    write_whole(Path(path), pack(grid))
 
 
 def load(path: str | os.PathLike[str]) -> BrickGrid:
