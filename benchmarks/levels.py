@@ -2,8 +2,8 @@
 
 For each validation case (the official defects, then the SkullBreak-like ones) the proposal and the field after each
 level are interpolated to the patient's own grid and scored there. Beside them stand the ceiling of each lattice (the
-true implant sampled onto it and interpolated back) and how many voxels were grown. Resumable: cases already in
-levels.json are kept.
+true implant sampled onto it and interpolated back) and how many voxels were grown. Resumable: cases that levels.json
+has from the same weights and version are kept.
 """
 
 import argparse
@@ -22,12 +22,15 @@ import torch
 
 from benchmarks.cases import cut_row, read_rows
 from benchmarks.common import machine
+from cranial_sparse import __version__
 from cranial_sparse.bricks import coordinates
 from cranial_sparse.classical.radial import radial_completer
+from cranial_sparse.cli.provenance import weight_hashes
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import halved
 from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.completion.patient import missing_bone, patient_logits
+from cranial_sparse.completion.pipeline import SYSTEMS
 from cranial_sparse.completion.refine import dense_logits, level_lattice, shipped_network
 from cranial_sparse.completion.resampling import to_lattice
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
@@ -74,18 +77,21 @@ def score_case(name: str, folder: Path) -> dict:
 
 
 def grown(inputs: CascadeInputs, outputs: tuple[LevelOutput, ...]) -> dict[str, dict[str, float]]:
-    """Per level: voxels, the share of the missing bone that they cover, and of the candidates how many were kept."""
+    """Per level: candidates, voxels kept of them, and the share of the missing bone that those cover.
+
+    Candidates are all voxels of the box on the first level, and then the children of the voxels kept before.
+    """
     assert inputs.complete is not None
     missing = ((inputs.complete > 0) & (inputs.skull == 0)).to(torch.uint8)
     report = {}
     for index, output in enumerate(outputs):
         factor = round(output.spacing / 0.45)
         covered = share_at(missing[None], coordinates(output.grid), output.spacing).sum() * factor**3
-        kept = outputs[index].grid.num_voxels / (8 * outputs[index - 1].grid.num_voxels) if index else 1.0
+        candidates = 8 * outputs[index - 1].grid.num_voxels if index else inputs.skull.numel() // factor**3
         report[STAGES[index + 1]] = {
             "voxels": output.grid.num_voxels,
+            "candidates": candidates,
             "recall": float(covered / missing.sum().clamp(min=1)),
-            "kept": kept,
         }
     return report
 
@@ -126,13 +132,14 @@ def page(cases: dict[str, dict]) -> str:
             )
         lines += [
             "",
-            "| level | voxels, median | recall of the missing bone | kept of the candidates |",
-            "|---|---|---|---|",
+            "| level | candidates, median | voxels kept, median | kept | recall of the missing bone |",
+            "|---|---|---|---|---|",
         ]
         for stage in STAGES[1:]:
             of = lambda key: [row["levels"][stage][key] for row in rows.values() if "levels" in row]  # noqa: B023, E731
             lines.append(
-                f"| {stage} | {median(of('voxels')):,.0f} | {mean(of('recall')):.4f} | {mean(of('kept')):.1%} |"
+                f"| {stage} | {median(of('candidates')):,.0f} | {median(of('voxels')):,.0f} "
+                f"| {sum(of('voxels')) / sum(of('candidates')):.1%} | {mean(of('recall')):.4f} |"
             )
         lines.append("")
     lines += ["## Every case", "", "| case | ml | " + " | ".join(f"DSC {stage}" for stage in STAGES) + " | HD95, mm |"]
@@ -141,6 +148,14 @@ def page(cases: dict[str, dict]) -> str:
         figures = " | ".join(f"{row[stage]['dsc']:.3f}" for stage in STAGES)
         lines.append(f"| {name} | {row['true_ml']:.0f} | {figures} | {row[STAGES[-1]]['hd95']:.2f} |")
     return "\n".join(lines) + "\n"
+
+
+def finished(path: Path, made_by: dict[str, str]) -> dict[str, dict]:
+    """The cases of an earlier run with the same weights and version, or none."""
+    if not path.is_file():
+        return {}
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return stored["cases"] if stored.get("made_by") == made_by else {}
 
 
 @in_one_line
@@ -158,13 +173,14 @@ def main() -> None:
     irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
     wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
     target = args.out / "levels.json"
-    cases: dict[str, dict] = json.loads(target.read_text(encoding="utf-8"))["cases"] if target.is_file() else {}
+    made_by = weight_hashes(SYSTEMS["cascade"]) | {"cranial-sparse": __version__}
+    cases = finished(target, made_by)
     todo = [name for name in wanted if name not in cases]
     with ProcessPoolExecutor(args.jobs) as pool:
         for name, row in zip(todo, pool.map(partial(score_case, folder=skulls[0].parent), todo), strict=True):
             cases[name] = row
             print(f"{name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
-            write_whole(target, json.dumps({"machine": machine(), "cases": cases}, indent=1))
+            write_whole(target, json.dumps({"machine": machine(), "made_by": made_by, "cases": cases}, indent=1))
     write_whole(args.out / "levels.md", page(cases))
     print(page(cases).split("## Every case")[0])
 
