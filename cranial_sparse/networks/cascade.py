@@ -37,7 +37,7 @@ RIM = 6.0  # voxels of 1.8 mm: how far around the proposal bone is looked at
 class CascadeConfig:
     """``widths`` of the U-Net of each level, coarse to fine; children with a logit over ``keep`` are grown."""
 
-    widths: tuple[tuple[int, ...], ...] = ((32, 64, 96), (16, 32, 64), (8, 16))
+    widths: tuple[tuple[int, ...], ...] = ((16, 32), (16, 32), (8, 16))
     keep: float = -3.0
     seed_logit: float = -6.0  # the coarsest voxels are those where the proposal's logit is over this, and the rim
 
