@@ -34,7 +34,7 @@ NO_DEFECT = (
 class Options:
     """What a user chose. ``threshold_hu`` matters for CT only."""
 
-    system: str = "radial"
+    system: str = "cascade"
     threshold_hu: float = BONE_HU
     overwrite: bool = False
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-SYSTEMS = ("radial", "cascade")  # of completion.pipeline, which is slow to import
+SYSTEMS = ("cascade", "radial")  # of completion.pipeline, which is slow to import
 
 EXAMPLES = """\
 examples:
@@ -47,7 +47,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--out", required=True, type=Path, metavar="DIR", help="folder for the results; made if missing"
     )
     parser.add_argument(
-        "--system", choices=SYSTEMS, default="radial", help="which system completes the skull (default: %(default)s)"
+        "--system", choices=SYSTEMS, default=SYSTEMS[0], help="which system completes the skull (default: %(default)s)"
     )
     parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")

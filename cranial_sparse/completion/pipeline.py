@@ -19,7 +19,7 @@ from cranial_sparse.geometry import Volume
 SYSTEMS = {"cascade": (WEIGHTS, refine.WEIGHTS), "radial": (WEIGHTS,)}  # and what they load
 
 
-def complete(skull: Volume, system: str = "radial") -> Completion:
+def complete(skull: Volume, system: str = "cascade") -> Completion:
     """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``.
 
     "cascade" refines the radial proposal to 0.45 mm; "radial" is the proposal alone. Raises InputError where the
