@@ -66,7 +66,10 @@ def score(job: tuple[str, str], maps: Path, folder: Path) -> dict[str, float] | 
             return None
         defective, implant = cut.defective, cut.implant
     model = fold_models(maps, SHIPPED_MODES).without(case)
-    pose, fitted = estimate_pose(defective, model.outer)
+    try:
+        pose, fitted = estimate_pose(defective, model.outer)
+    except InputError:
+        return dict.fromkeys(VARIANTS, 0.0)
     expected = expected_outer(defective, pose, fitted, model)
     rays = cast_vault(defective, pose, expected, OFF_SURFACE)
     hole = find_hole(rays, expected, model)

@@ -1,9 +1,15 @@
 """What cross-validation reports, from made-up scores; the run itself needs the training skulls."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
-from cranial_sparse.classical.radial_model import SHIPPED_MODES
-from experiments.cross_validate import KINDS, VARIANTS, table
+from cranial_sparse.classical.radial_model import SHIPPED_MODES, shipped_model
+from cranial_sparse.geometry import Geometry, Volume
+from experiments import cross_validate
+from experiments.cross_validate import KINDS, VARIANTS, score, table
 
 
 def test_variants_change_one_count_each() -> None:
@@ -29,3 +35,12 @@ def test_the_table_compares_case_by_case() -> None:
 def test_every_kind_that_is_reported_is_cut() -> None:
     assert KINDS[0] == "official"
     assert len(set(KINDS)) == 6
+
+
+def test_a_skull_that_cannot_be_posed_counts_at_the_worst(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: one such skull ended the whole run."""
+    nothing = Volume(np.zeros((8, 8, 8), bool), Geometry((8, 8, 8), (1.0, 1.0, 1.0)))
+    models = SimpleNamespace(without=lambda case: shipped_model())
+    monkeypatch.setattr(cross_validate, "read_packed", lambda path: (nothing, nothing))
+    monkeypatch.setattr(cross_validate, "fold_models", lambda maps, modes: models)
+    assert score(("001", "official"), Path("maps.npz"), Path("skulls")) == dict.fromkeys(VARIANTS, 0.0)
