@@ -80,6 +80,7 @@ def main() -> None:
         "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
     )
     parser.add_argument("--maps", type=Path, required=True, help="where the maps of the training skulls go (npz)")
+    parser.add_argument("--out", type=Path, default=ASSET, help="shape model to write (default: the one that ships)")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     paths = packed_paths(args.data, "train")
@@ -100,8 +101,8 @@ def main() -> None:
     maps = io.BytesIO()
     np.savez(maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)  # type: ignore
     write_whole(args.maps, maps.getvalue())
-    write_whole(ASSET, model.to_bytes())
-    print(f"{ASSET}: {ASSET.stat().st_size / 1e6:.1f} MB")
+    write_whole(args.out, model.to_bytes())
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":
