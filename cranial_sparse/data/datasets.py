@@ -1,6 +1,5 @@
 """Collections of skulls: find the cases, keep the defects of one skull together, read the volumes."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,11 +8,13 @@ import numpy as np
 
 from cranial_sparse.data.layouts import (
     PACKED_SUFFIX,
+    SPLITS,
     Case,
     find_mug500,
     find_packed,
     find_plain,
     find_triplets,
+    read_splits,
 )
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.errors import InputError
@@ -26,7 +27,6 @@ LAYOUTS = (
     "SkullFix or SkullBreak (complete_skull, defective_skull, implant), packed SkullFix (NNN.skull.xz), "
     "MUG500+ (A0001.nrrd ...), or a folder of complete skulls"
 )
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,17 +118,3 @@ def _apart(one: Volume, other: Volume) -> float:
     """Largest distance, mm, between the same corner of two lattices of one shape."""
     corners = np.array(np.meshgrid(*((0, size) for size in one.geometry.shape))).reshape(3, -1).T
     return float(np.abs(one.geometry.to_physical(corners) - other.geometry.to_physical(corners)).max())
-
-
-def read_splits(path: Path) -> dict[str, str]:
-    """What a ``cases.csv`` (columns id, split) says of each skull, {} where there is none. Raises InputError."""
-    if not path.is_file():
-        return {}
-    with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if rows and not {"id", "split"} <= rows[0].keys():
-        raise InputError(f"{path}: expected columns id and split, got {', '.join(rows[0])}")
-    unknown = {row["split"] for row in rows} - set(SPLITS)
-    if unknown:
-        raise InputError(f"{path}: expected split {', '.join(SPLITS)}, got {', '.join(sorted(unknown))}")
-    return {row["id"]: row["split"] for row in rows}

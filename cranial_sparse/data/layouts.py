@@ -1,13 +1,16 @@
 """Where each published collection keeps its files: one function per layout, [] where it is not that one."""
 
+import csv
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cranial_sparse.errors import InputError
 from cranial_sparse.io.mesh import MESH_SUFFIXES
 from cranial_sparse.io.volume import VOLUME_SUFFIXES, volume_suffix
 
 PACKED_SUFFIX = ".skull.xz"
+SPLITS = ("train", "val", "test")
 TEST_FOLDERS = ("test_set_for_participants", "additional_test_set_for_participants")  # SkullFix, without ground truth
 _FOLDERS = ("complete_skull", "defective_skull", "implant")
 _MUG500 = re.compile(r"([AB]\d{4})(_clear|_implant)?")
@@ -108,6 +111,20 @@ def find_plain(folder: Path, files: list[Path]) -> list[Case]:
         if path.suffix.lower() in (".dcm", ".ima") and path.parent != folder:
             found[path.parent.relative_to(folder).as_posix()] = path.parent
     return [Case(name, name, complete=path) for name, path in found.items()]
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """What a ``cases.csv`` (columns id, split) says of each skull, {} where there is none. Raises InputError."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    if rows and not {"id", "split"} <= rows[0].keys():
+        raise InputError(f"{path}: expected columns id and split, got {', '.join(rows[0])}")
+    unknown = {row["split"] for row in rows} - set(SPLITS)
+    if unknown:
+        raise InputError(f"{path}: expected split {', '.join(SPLITS)}, got {', '.join(sorted(unknown))}")
+    return {row["id"]: row["split"] for row in rows}
 
 
 def _is_skull_file(path: Path) -> bool:

@@ -5,7 +5,6 @@ brick count of each volume) and then, for the complete skull and for the implant
 coordinates [B, 3] and as bit masks uint8 [B, 64], most significant bit first, z fastest.
 """
 
-import csv
 import json
 import lzma
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cranial_sparse.data.layouts import PACKED_SUFFIX, read_splits
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 
@@ -29,11 +29,10 @@ def packed_paths(data: Path | None, split: str) -> list[Path]:
     listed = data / "skullfix" / "cases.csv"
     if not listed.is_file():
         raise InputError(f"--data {data}: expected a folder with skullfix/cases.csv, found none; give another")
-    with listed.open(newline="", encoding="utf-8") as lines:
-        cases = [row["id"] for row in csv.DictReader(lines) if row.get("split") == split]
+    cases = [case for case, own in read_splits(listed).items() if own == split]
     if not cases:
         raise InputError(f"--data {data}: {listed} names no {split} skulls; give another folder")
-    return [listed.with_name(f"{case}.skull.xz") for case in cases]
+    return [listed.with_name(f"{case}{PACKED_SUFFIX}") for case in cases]
 
 
 def read_packed(path: Path) -> tuple[Volume, Volume]:

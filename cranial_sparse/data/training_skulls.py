@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cranial_sparse.bricks import to_dense
-from cranial_sparse.data.datasets import read_splits, split_by_skull
-from cranial_sparse.data.layouts import PACKED_SUFFIX, Case
+from cranial_sparse.data.datasets import split_by_skull
+from cranial_sparse.data.layouts import PACKED_SUFFIX, Case, read_splits
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.data.prepared import MANIFEST, load_prepared, read_manifest
 from cranial_sparse.errors import InputError
