@@ -17,7 +17,7 @@ from statistics import median
 from benchmarks.cases import write_official
 from benchmarks.common import report, timing
 from cranial_sparse.data.datasets import find_cases, read_mask
-from cranial_sparse.errors import InputError
+from cranial_sparse.errors import InputError, in_one_line
 from cranial_sparse.metrics import dsc
 
 CASE = "002"
@@ -103,8 +103,9 @@ def measure_all(data: Path, runs: int) -> dict[str, list[Run]]:
     return measured
 
 
-def main() -> int:
-    """Parse the options and run; 1 where the data cannot be used or an answer is wrong."""
+@in_one_line
+def main() -> None:
+    """Parse the options and run."""
     parser = argparse.ArgumentParser(
         "python -m benchmarks.complete", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -118,11 +119,7 @@ def main() -> int:
     if options.runs < 1:
         parser.error(f"--runs {options.runs}: expected 1 or more")
     load = os.getloadavg()[0]
-    try:
-        measured = measure_all(options.data, options.runs)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 1
+    measured = measure_all(options.data, options.runs)
     systems = {system: summarise(runs) for system, runs in measured.items()}
     timings = [timing(system, [run.seconds for run in runs]) for system, runs in measured.items()]
     notes = [note(system, summary) for system, summary in systems.items()]
@@ -134,7 +131,6 @@ def main() -> int:
         load_before=load,
         systems=systems,
     )
-    return 0
 
 
 if __name__ == "__main__":

@@ -11,11 +11,8 @@ class InputError(ValueError):
     expectation, what was found, and what to do. Command lines print it without a traceback."""
 
 
-USERS = (
-    InputError,
-    OSError,
-    UnicodeDecodeError,
-)  # what a user can mend, a folder's permissions and a full disk included
+# what a user can mend, a folder's permissions and a full disk included
+USERS = (InputError, OSError, UnicodeDecodeError)
 P = ParamSpec("P")
 
 
