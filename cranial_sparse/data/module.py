@@ -85,7 +85,10 @@ class SkullSamples(Dataset[CascadeInputs]):
         return inputs
 
     def proposer(self, skull: TrainingSkull) -> RadialModel:
-        """A model that has not seen ``skull``: without its fold, or the shipped one where the maps do not list it."""
+        """A model that has not seen ``skull``: without its fold, or the shipped one where the maps do not list it.
+
+        The shipped one has seen SkullFix, so that SkullFix skulls which were prepared need the maps as well.
+        """
         listed = self.models is not None and skull.name in self.models.cases
         return self.models.without(skull.name) if self.models and listed else shipped_model()
 

@@ -48,7 +48,8 @@ Ball ball_of(double radius) {
 class Dilation {
  public:
   Dilation(const GridView& grid, const BrickIndex& index, const Ball& ball, bool invert)
-      : grid_(grid), index_(index), ball_(ball), invert_(invert), span_(SIDE + 2 * ball.reach), columns_(MAX_SPAN * MAX_SPAN), widened_((size_t)(ball.reach + 1) * MAX_SPAN * MAX_SPAN) {}
+      : grid_(grid), index_(index), ball_(ball), invert_(invert), span_(SIDE + 2 * ball.reach),
+        columns_(MAX_SPAN * MAX_SPAN), widened_((size_t)(ball.reach + 1) * MAX_SPAN * MAX_SPAN) {}
 
   // Dilated mask of the brick at `key`; of the complement of the grid where inverted.
   void operator()(i64 key, u64* mask) {

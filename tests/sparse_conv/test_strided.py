@@ -8,17 +8,26 @@ from cranial_sparse.bricks import coarsen, coordinates, from_coordinates, from_d
 from cranial_sparse.sparse_conv import down_conv, native, reference, up_conv
 
 
+def field_of(features, grid, shape):
+    """Features [N, C] as a dense [1, C, X, Y, Z]."""
+    _, x, y, z = coordinates(grid).long().unbind(1)
+    return features.new_zeros(*shape, features.shape[1]).index_put((x, y, z), features).permute(3, 0, 1, 2)[None]
+
+
+def rows_of(field, grid):
+    """A dense [1, C, X, Y, Z] at the voxels of a grid, [N, C]."""
+    _, x, y, z = coordinates(grid).long().unbind(1)
+    return field[0][:, x, y, z].T
+
+
 def test_down_matches_conv3d(assert_same):
     volume = torch.ones(1, 8, 16, 24, dtype=torch.bool)
     fine = from_dense(volume)
     coarse = coarsen(fine)
 
     def dense(features, weight):
-        _, x, y, z = coordinates(fine).long().unbind(1)
-        field = features.new_zeros(8, 16, 24, 3).index_put((x, y, z), features).permute(3, 0, 1, 2)[None]
-        out = F.conv3d(field, weight.reshape(2, 2, 2, 3, 5).permute(4, 3, 0, 1, 2), stride=2)[0]
-        _, x, y, z = coordinates(coarse).long().unbind(1)
-        return out[:, x, y, z].T
+        kernel = weight.reshape(2, 2, 2, 3, 5).permute(4, 3, 0, 1, 2)
+        return rows_of(F.conv3d(field_of(features, fine, (8, 16, 24)), kernel, stride=2), coarse)
 
     assert_same(lambda f, w: down_conv(f, w, fine, coarse), dense, (len(fine), 3), (8, 3, 5), dtype=torch.float64)
 
@@ -28,11 +37,8 @@ def test_up_matches_conv_transpose3d(assert_same):
     fine = subdivide(coarse)
 
     def dense(features, weight):
-        _, x, y, z = coordinates(coarse).long().unbind(1)
-        field = features.new_zeros(4, 8, 12, 3).index_put((x, y, z), features).permute(3, 0, 1, 2)[None]
-        out = F.conv_transpose3d(field, weight.reshape(2, 2, 2, 3, 5).permute(3, 4, 0, 1, 2), stride=2)[0]
-        _, x, y, z = coordinates(fine).long().unbind(1)
-        return out[:, x, y, z].T
+        kernel = weight.reshape(2, 2, 2, 3, 5).permute(3, 4, 0, 1, 2)
+        return rows_of(F.conv_transpose3d(field_of(features, coarse, (4, 8, 12)), kernel, stride=2), fine)
 
     assert_same(lambda f, w: up_conv(f, w, coarse, fine), dense, (len(coarse), 3), (8, 3, 5), dtype=torch.float64)
 
