@@ -4,7 +4,7 @@ It needs, before it starts:
   skulls   CRANIAL_SPARSE_DATA or data.folder, a folder with skullfix/; or data.prepared, folders of cranial-sparse prepare
   maps     data.maps, from python -m experiments.build_radial --maps runs/maps.npz; empty with data.prepared alone
 The first pass draws data.pool_size samples, some seconds each, and keeps them in data.pool; after that the shipped
-recipe takes an hour on two CPU cores.
+recipe takes twenty minutes on two CPU cores.
 
 Keys are those of cranial_sparse/config.py, with dots: training.lr=1e-3. The run's checkpoints, figures and pictures
 land in runs/<name>. Stop it with Ctrl-C or SIGTERM; resume=auto goes on where it stopped.

@@ -49,7 +49,13 @@ def test_help_lists_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
     assert "experiment=cascade" in text
-    for told in ("checkpoint_every", "CRANIAL_SPARSE_DATA", "experiments.build_radial", "data.prepared", "an hour"):
+    for told in (
+        "checkpoint_every",
+        "CRANIAL_SPARSE_DATA",
+        "experiments.build_radial",
+        "data.prepared",
+        "twenty minutes",
+    ):
         assert told in text
     for key in (
         "network.widths=",
