@@ -73,7 +73,7 @@ Stencil stencil(const Bits& centres, const Bits& others, Address links, int kern
 }
 
 template <class T>
-void bind_convolutions(nb::module_& m) {
+void bind_by_type(nb::module_& m) {
   std::string suffix = sizeof(T) == 4 ? "_f32" : "_f64";
   auto name = [&](const char* stem) { return stem + suffix; };
   m.def(name("gather_conv").c_str(),
@@ -113,11 +113,9 @@ void bind_convolutions(nb::module_& m) {
           depthwise_weight_gradient<T>(s, at<const T>(in), at<const T>(gradient), channels, at<T>(out), threads);
         },
         NoGil());
-  m.def(name("threshold_children").c_str(),
-        [](Address logits, i64 count, double threshold, Address children, int threads) {
-          threshold_children<T>(at<const T>(logits), count, (T)threshold, at<u8>(children), threads);
-        },
-        NoGil());
+  m.def(name("upsample").c_str(), [](Grid grid, Address logits, double threshold, int threads) {
+    return build([&] { return upsample<T>(view(grid), at<const T>(logits), (T)threshold, threads); });
+  });
 }
 
 }  // namespace
@@ -159,6 +157,11 @@ NB_MODULE(_kernels, m) {
           parents(view(fine), view(coarse), at<i64>(rows), at<u8>(slots), threads);
         },
         NoGil());
+  m.def("inherit",
+        [](Grid fine, Grid coarse, Address features, i64 bytes, Address out, int threads) {
+          inherit(view(fine), view(coarse), at<const u8>(features), bytes, at<u8>(out), threads);
+        },
+        NoGil());
 
   m.def("union", [](Grid a, Grid b) { return build([&] { return combine(view(a), view(b), SetOperation::unite); }); });
   m.def("intersection",
@@ -182,6 +185,6 @@ NB_MODULE(_kernels, m) {
         },
         NoGil());
 
-  bind_convolutions<float>(m);
-  bind_convolutions<double>(m);
+  bind_by_type<float>(m);
+  bind_by_type<double>(m);
 }

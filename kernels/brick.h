@@ -69,6 +69,36 @@ BRICK_FN void coords_of(i64 key, i32* coords) {
   coords[3] = (i32)(key & 0xFFFF) - KEY_BIAS;
 }
 
+// Bricks of a grid, ascending coordinates [bricks, 4], whose key lies below this one.
+BRICK_FN i64 bricks_below(const i32* coords, i64 bricks, i64 key) {
+  i64 low = 0;
+  while (bricks > 0) {
+    i64 half = bricks / 2;
+    const i32* c = coords + 4 * (low + half);
+    bool below = key_of(c[0], c[1], c[2], c[3]) < key;
+    low = below ? low + half + 1 : low;
+    bricks = below ? bricks - half - 1 : half;
+  }
+  return low;
+}
+
+// Position of the brick (batch, x, y, z) in a grid, -1 where it is not there, or beyond what a key can hold.
+BRICK_FN i64 find_brick(const i32* coords, i64 bricks, i32 batch, i32 x, i32 y, i32 z) {
+  if (!key_fits(batch, x, y, z)) return -1;
+  i64 at = bricks_below(coords, bricks, key_of(batch, x, y, z));
+  if (at == bricks) return -1;
+  const i32* c = coords + 4 * at;
+  return c[0] == batch && c[1] == x && c[2] == y && c[3] == z ? at : -1;
+}
+
+// The eight bytes of a line of voxels as eight bits: byte i becomes bit i, set where the byte is not zero, for a
+// tensor of bools that was a tensor of bytes may hold any.
+BRICK_FN u64 pack_line(u64 bytes) {
+  constexpr u64 LOW = 0x7F7F7F7F7F7F7F7Full;
+  bytes = ((bytes & LOW) + LOW | bytes) >> 7 & 0x0101010101010101ull;
+  return bytes * 0x0102040810204080ull >> 56;
+}
+
 // Bits of a word with y in [y0, y1) and z in [z0, z1).
 BRICK_FN u64 window(int y0, int y1, int z0, int z1) {
   if (y0 >= y1 || z0 >= z1) return 0;
@@ -110,6 +140,76 @@ BRICK_FN void place_children(u64* child, int x, int y, int z, u32 children) {
   u64 odd = (children >> 4 & 3) | (u64)(children >> 6 & 3) << 8;
   mask[(x & 3) * 2] |= even << at;
   mask[(x & 3) * 2 + 1] |= odd << at;
+}
+
+// Bricks of one batch item and x are a slab of a grid, those of one y too a line. The eight children of every brick,
+// sorted by coordinates, follow from where slab and line begin and end: all of a slab with the lower x come first, then
+// all with the upper x; within each of these the lines follow one another, and in a line y and z do the same. So the
+// place of each among all 8 * bricks children is arithmetic, and nothing is sorted.
+struct Row {
+  i32 slab, slab_end, line, line_end;  // bricks [slab, slab_end) and, of these, [line, line_end)
+};
+
+// Place of child `octant` = 4 * ox + 2 * oy + oz of brick b, whose row this is.
+BRICK_FN i64 child_place(const Row& row, i64 b, int octant) {
+  i64 slab = row.slab_end - row.slab, line = row.line_end - row.line;
+  return 8 * (i64)row.slab + (octant >> 2) * 4 * slab + 4 * (i64)(row.line - row.slab) +
+         (octant >> 1 & 1) * 2 * line + 2 * (b - row.line) + (octant & 1);
+}
+
+// The other way round: the brick and, in *octant, the child at a place. `rows` has one for every brick.
+BRICK_FN i64 child_at(const Row* rows, i64 place, int* octant) {
+  Row row = rows[place >> 3];  // of the same slab: the children of a slab fill its part of the places
+  i64 rest = place - 8 * (i64)row.slab, half = 4 * (i64)(row.slab_end - row.slab);
+  int ox = rest >= half;
+  rest -= ox * half;
+  row = rows[row.slab + (rest >> 2)];  // of the same line, likewise
+  rest -= 4 * (i64)(row.line - row.slab);
+  i64 line = 2 * (i64)(row.line_end - row.line);
+  int oy = rest >= line;
+  rest -= oy * line;
+  *octant = 4 * ox + 2 * oy + (int)(rest & 1);
+  return row.line + (rest >> 1);
+}
+
+// Where a ball of this squared radius ends along z at (dx, dy); -1 where it does not reach.
+BRICK_FN int ball_half(int dx, int dy, double square) {
+  int half = -1;
+  while (dx * dx + dy * dy + (half + 1) * (half + 1) <= square) ++half;
+  return half;
+}
+
+// The eight voxels of a brick's line with a set voxel at most `half` away along z; bit z + reach of the column is z.
+BRICK_FN u64 widened(u64 column, int reach, int half) {
+  column >>= reach - half;
+  int covered = 1, wanted = 2 * half + 1;
+  for (; 2 * covered <= wanted; covered *= 2) column |= column >> covered;
+  return (column | column >> (wanted - covered)) & 0xFF;
+}
+
+// The smallest box with all voxels of a brick: low and high, both included, of a mask that is not empty.
+BRICK_FN void extent(const u64* mask, int* low, int* high) {
+  u64 all = 0;
+  low[0] = SIDE;
+  for (int x = 0; x < WORDS; ++x) {
+    if (!mask[x]) continue;
+    if (low[0] == SIDE) low[0] = x;
+    high[0] = x;
+    all |= mask[x];
+  }
+  low[1] = lowest(all) / SIDE;
+  low[2] = SIDE - 1;
+  high[2] = 0;
+  for (int y = low[1]; y < SIDE; ++y) {
+    u64 line = all >> y * SIDE & 0xFF;
+    if (!line) continue;
+    high[1] = y;
+    for (int z = 0; z < SIDE; ++z) {
+      if (!(line >> z & 1)) continue;
+      if (z < low[2]) low[2] = z;
+      if (z > high[2]) high[2] = z;
+    }
+  }
 }
 
 }  // namespace brick

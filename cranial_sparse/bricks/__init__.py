@@ -6,7 +6,7 @@ from cranial_sparse.bricks.components import components, largest_component
 from cranial_sparse.bricks.grid import BrickGrid, empty, equal
 from cranial_sparse.bricks.morphology import dilate, erode, surface
 from cranial_sparse.bricks.packed import load, pack, save, unpack
-from cranial_sparse.bricks.pyramid import coarsen, parents, refine, subdivide, upsample
+from cranial_sparse.bricks.pyramid import coarsen, inherit, parents, refine, subdivide, upsample
 from cranial_sparse.bricks.sets import crop, difference, intersection, prune, union
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "erode",
     "from_coordinates",
     "from_dense",
+    "inherit",
     "intersection",
     "largest_component",
     "load",

@@ -10,18 +10,25 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from cranial_sparse.bricks import reference
+from cranial_sparse.bricks import cuda, reference
 from cranial_sparse.bricks.checks import check_box, check_rows, check_voxels
+from cranial_sparse.bricks.cuda.compiler import can_compile
 from cranial_sparse.bricks.grid import BrickGrid
 from cranial_sparse.bricks.kernels import address, native, view
 
 Arrays = tuple[Tensor, Tensor, Tensor]
 
 
-def _op(fake: Callable, elsewhere: Callable) -> Callable:
-    """Registers a function as the CPU kernel of cranial_sparse::<its name>, ``elsewhere`` as that of GPUs."""
+def _op(fake: Callable, plain: Callable) -> Callable:
+    """Registers a function as the CPU kernel of cranial_sparse::<its name>; on a GPU, that of the same name in
+    bricks.cuda where it can be compiled, else ``plain``."""
 
     def register(function: Callable) -> Callable:
+        on_gpu = getattr(cuda, function.__name__, None)
+
+        def elsewhere(*arguments):
+            return (on_gpu if on_gpu and can_compile() else plain)(*arguments)
+
         op = torch.library.custom_op(
             f"cranial_sparse::{function.__name__}", function, mutates_args=(), device_types="cpu"
         )
@@ -135,19 +142,14 @@ def refine(coords: Tensor, masks: Tensor, offsets: Tensor, children: Tensor) -> 
     return _tensors(native.refine(grid, kept, _threads()))
 
 
-@_op(
-    lambda logits, threshold: logits.new_empty((logits.shape[0],), dtype=torch.uint8),
-    lambda logits, threshold: reference.threshold_children(logits, threshold),
-)
-def threshold_children(logits: Tensor, threshold: float) -> Tensor:
-    runs = {torch.float32: native.threshold_children_f32, torch.float64: native.threshold_children_f64}
+@_op(_fake_grid, lambda *grid: reference.upsample(BrickGrid(*grid[:3]), *grid[3:]).arrays)
+def upsample(coords: Tensor, masks: Tensor, offsets: Tensor, logits: Tensor, threshold: float) -> Arrays:
+    runs = {torch.float32: native.upsample_f32, torch.float64: native.upsample_f64}
     if (run := runs.get(logits.dtype)) is None:
         raise ValueError(f"logits: expected float32 or float64 [N, 8], got {logits.dtype} {list(logits.shape)}")
-    logits = logits.contiguous()
-    values = address("logits", logits, logits.dtype, "N", 8)
-    children = torch.empty(logits.shape[0], dtype=torch.uint8)
-    run(values, logits.shape[0], threshold, children.data_ptr(), _threads())
-    return children
+    grid, logits = view(coords, masks, offsets), logits.contiguous()
+    values = address("logits", logits, logits.dtype, int(offsets[-1]), 8)
+    return _tensors(run(grid, values, threshold, _threads()))
 
 
 def _fake_parents(fc, fm, fo, cc, cm, co, rows) -> tuple[Tensor, Tensor]:
@@ -170,6 +172,49 @@ def parents(
     parent, slot = torch.empty(rows, dtype=torch.int64), torch.empty(rows, dtype=torch.uint8)
     native.parents(fine, coarse, parent.data_ptr(), slot.data_ptr(), _threads())
     return parent, slot
+
+
+@_op(
+    lambda features, fc, fm, fo, cc, cm, co, rows: features.new_empty((rows, features.shape[1])),
+    lambda features, *grids: reference.inherit(features, BrickGrid(*grids[:3]), BrickGrid(*grids[3:6])),
+)
+def inherit(
+    features: Tensor,
+    fine_coords: Tensor,
+    fine_masks: Tensor,
+    fine_offsets: Tensor,
+    coarse_coords: Tensor,
+    coarse_masks: Tensor,
+    coarse_offsets: Tensor,
+    rows: int,
+) -> Tensor:
+    fine = view(fine_coords, fine_masks, fine_offsets, "fine_")
+    coarse = view(coarse_coords, coarse_masks, coarse_offsets, "coarse_")
+    check_rows("rows", rows, int(fine_offsets[-1]))
+    features = features.contiguous()
+    values = address("features", features, features.dtype, int(coarse_offsets[-1]), "C")
+    out = features.new_empty((rows, features.shape[1]))
+    native.inherit(fine, coarse, values, features.shape[1] * features.element_size(), out.data_ptr(), _threads())
+    return out
+
+
+def _save_inherit(ctx, inputs, output):
+    features, *grids, rows = inputs
+    ctx.save_for_backward(*grids)
+    ctx.rows, ctx.shape = rows, features.shape
+
+
+def _inherit_backward(ctx, gradient):
+    """The sum over each voxel's children, child by child: a voxel has one of each, so the order is fixed."""
+    rows, slots = parents(*ctx.saved_tensors, ctx.rows)
+    out = gradient.new_zeros(ctx.shape)
+    for slot in range(8):
+        met = ((slots == slot) & (rows >= 0)).nonzero().squeeze(1)
+        out[rows[met]] += gradient[met]
+    return out, *([None] * 7)
+
+
+inherit.register_autograd(_inherit_backward, setup_context=_save_inherit)
 
 
 _COMBINE = {"union": reference.union, "intersection": reference.intersection, "difference": reference.difference}

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.bricks import ops
-from cranial_sparse.bricks.checks import check_tensor
+from cranial_sparse.bricks.checks import check_rows, check_tensor
 from cranial_sparse.bricks.grid import BrickGrid
 
 
@@ -22,11 +22,14 @@ def refine(grid: BrickGrid, children: Tensor) -> BrickGrid:
 
 
 def upsample(grid: BrickGrid, logits: Tensor, threshold: float = 0.0) -> BrickGrid:
-    """Occupancy upsampling: twice the resolution, keeping the children whose logit, float32 or float64 ``[N, 8]``
-    (x slowest), lies above the threshold. Children that are not kept never get a row. Raises ValueError as refine."""
+    """Occupancy upsampling: twice the resolution, keeping the children whose logit lies above the threshold.
+
+    ``logits [N, 8]``, x slowest, are float32 or float64, on a GPU float16 or bfloat16 too. Children that are not kept
+    never get a row. Raises ValueError as refine.
+    """
     if logits.shape != (grid.num_voxels, 8):
         raise ValueError(f"logits: expected [{grid.num_voxels}, 8], got {tuple(logits.shape)}")
-    return refine(grid, ops.threshold_children(logits.detach(), threshold))
+    return BrickGrid(*ops.upsample(*grid.arrays, logits.detach(), threshold))
 
 
 def subdivide(grid: BrickGrid) -> BrickGrid:
@@ -38,3 +41,10 @@ def parents(fine: BrickGrid, coarse: BrickGrid) -> tuple[Tensor, Tensor]:
     """Row of each fine voxel's parent in the coarse grid, int64 ``[N]``, -1 where it has none, and which child it is,
     4 * dx + 2 * dy + dz, uint8 ``[N]``."""
     return ops.parents(*fine.arrays, *coarse.arrays, fine.num_voxels)
+
+
+def inherit(features: Tensor, fine: BrickGrid, coarse: BrickGrid) -> Tensor:
+    """The features of each fine voxel's parent, ``[N_coarse, C]`` → ``[N_fine, C]``, zeros where it has none: as
+    ``features[parents(fine, coarse)[0]]`` without the list. Differentiable. Raises ValueError where rows do not fit."""
+    check_rows("features", len(features), coarse.num_voxels)
+    return ops.inherit(features, *fine.arrays, *coarse.arrays, fine.num_voxels)

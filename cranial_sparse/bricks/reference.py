@@ -138,6 +138,10 @@ def parents(fine: BrickGrid, coarse: BrickGrid) -> tuple[Tensor, Tensor]:
     return lookup(coarse, _halve(voxels)), (odd[:, 1] * 4 + odd[:, 2] * 2 + odd[:, 3]).to(torch.uint8)
 
 
+def inherit(features: Tensor, fine: BrickGrid, coarse: BrickGrid) -> Tensor:
+    return torch.cat([features, features.new_zeros(1, features.shape[1])])[parents(fine, coarse)[0]]
+
+
 def prune(grid: BrickGrid, keep: Tensor) -> BrickGrid:
     return from_coordinates(coordinates(grid)[keep])
 

@@ -9,14 +9,6 @@ namespace cranial {
 
 namespace {
 
-// The eight bytes of a line of voxels as eight bits: byte i becomes bit i, set where the byte is not zero, for a
-// tensor of bools that was a tensor of bytes may hold any.
-u64 pack_line(u64 bytes) {
-  constexpr u64 LOW = 0x7F7F7F7F7F7F7F7Full;
-  bytes = ((bytes & LOW) + LOW | bytes) >> 7 & 0x0101010101010101ull;
-  return bytes * 0x0102040810204080ull >> 56;
-}
-
 struct Span {
   i64 from, to;  // dense indices [from, to) that fall into a brick
   int at;        // position of `from` in the brick

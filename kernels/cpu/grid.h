@@ -68,8 +68,10 @@ void lookup(const GridView& grid, const i32* coords, i64 count, i64* rows, int t
 GridData coarsen(const GridView& grid);
 GridData refine(const GridView& grid, const u8* children, int threads);
 template <class T>
-void threshold_children(const T* logits, i64 count, T threshold, u8* children, int threads);
+GridData upsample(const GridView& grid, const T* logits, T threshold, int threads);
 void parents(const GridView& fine, const GridView& coarse, i64* rows, u8* slots, int threads);
+// The row of `bytes` of each fine voxel's parent, zeros where it has none.
+void inherit(const GridView& fine, const GridView& coarse, const u8* features, i64 bytes, u8* out, int threads);
 
 enum class SetOperation { unite, intersect, subtract };
 GridData combine(const GridView& a, const GridView& b, SetOperation operation);

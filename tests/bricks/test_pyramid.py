@@ -8,6 +8,7 @@ from cranial_sparse.bricks import (
     equal,
     from_coordinates,
     from_dense,
+    inherit,
     parents,
     reference,
     refine,
@@ -103,3 +104,28 @@ def test_children_beyond_the_coordinates_are_refused(axis, at):
 def test_children_reach_to_the_last_coordinates():
     grid = from_coordinates(torch.tensor([[0, (1 << 17) - 1, 0, -(1 << 17)]], dtype=torch.int32))
     assert coordinates(subdivide(grid))[-1].tolist() == [0, (1 << 18) - 1, 1, -(1 << 18) + 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.uint8])
+def test_inherit_is_the_feature_of_the_parent(grid, dtype):
+    coarse = coarsen(grid)
+    coarse = reference.prune(coarse, torch.rand(len(coarse), generator=torch.manual_seed(0)) < 0.7)
+    features = torch.randint(0, 100, (len(coarse), 5), generator=torch.manual_seed(1)).to(dtype)
+    assert torch.equal(inherit(features, grid, coarse), reference.inherit(features, grid, coarse))
+
+
+def test_inherit_sums_gradients_over_children():
+    fine = from_dense(torch.rand(9, 6, 7, generator=torch.manual_seed(0)) < 0.6)
+    coarse = coarsen(fine)
+    coarse = reference.prune(coarse, torch.arange(len(coarse)) % 3 > 0)
+    features = torch.randn(len(coarse), 2, dtype=torch.float64, generator=torch.manual_seed(1), requires_grad=True)
+    assert torch.autograd.gradcheck(lambda f: inherit(f, fine, coarse), features)
+    with pytest.raises(ValueError, match="features: expected a row"):
+        inherit(features[1:], fine, coarse)
+
+
+def test_refine_refuses_children_beyond_a_grid():
+    grid = from_coordinates(torch.tensor([[0, (1 << 18) - 1, 0, 0], [0, 1, 0, 0]], dtype=torch.int32))
+    assert len(refine(grid, torch.tensor([1, 0], dtype=torch.uint8))) == 1  # rows in order: the voxel at 1 comes first
+    with pytest.raises(ValueError, match="children: expected all kept ones"):
+        refine(grid, torch.tensor([0, 1], dtype=torch.uint8))

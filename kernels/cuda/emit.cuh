@@ -1,0 +1,59 @@
+// Grids from candidates: one pass makes the masks, leaves out the empty ones and counts the rows.
+#pragma once
+
+#include "scan.cuh"
+
+constexpr int EMIT_WARPS = 8, PER_BLOCK = 32;  // 256 threads make 32 candidates
+
+// Where a grid is written, with room for all candidates.
+struct NewGrid {
+  i32* coords;   // [candidates, 4]
+  u64* masks;    // [candidates, 8]
+  i64* offsets;  // [candidates + 1]
+  i64* counts;   // bricks, voxels, whether some brick would lie beyond what a key can hold; zero before the launch
+  u64* state;    // [1 + blocks], zero before the launch
+};
+
+// Calls make(i, mask, lane) with a whole warp for each of `count` candidates in ascending order of keys: it fills the
+// mask, eight words of shared memory that hold zeros, and returns the key. Bricks without voxels are left out.
+template <class Make>
+__device__ void emit(i64 count, const NewGrid& out, const Make& make) {
+  __shared__ u64 masks[PER_BLOCK][WORDS];
+  __shared__ i64 keys[PER_BLOCK];
+  __shared__ u64 before[PER_BLOCK];
+  i64 block = take_ticket(out.state), first = block * PER_BLOCK;
+  int warp = threadIdx.x / LANES, lane = lane_index();
+  for (int i = warp; i < PER_BLOCK; i += EMIT_WARPS) {
+    if (lane < WORDS) masks[i][lane] = 0;
+    __syncwarp();
+    if (first + i < count) {
+      i64 key = make(first + i, masks[i], lane);
+      if (lane == 0) keys[i] = key;
+    }
+  }
+  __syncthreads();
+  if (warp == 0) {
+    int voxels = 0;
+    for (int x = 0; x < WORDS; ++x) voxels += popcount(masks[lane][x]);
+    u64 own = voxels ? tally(1, voxels) : 0;
+    u64 sum = inclusive_sum(own, lane), total = __shfl_sync(ALL, sum, LANES - 1);
+    u64 prefix = prefix_of_block(out.state, block, total, lane);
+    before[lane] = prefix + sum - own;
+    if (block == gridDim.x - 1 && lane == 0) {
+      out.counts[0] = bricks_in(prefix + total);
+      out.counts[1] = voxels_in(prefix + total);
+      out.offsets[bricks_in(prefix + total)] = voxels_in(prefix + total);
+    }
+  }
+  __syncthreads();
+  for (int i = warp; i < PER_BLOCK; i += EMIT_WARPS) {
+    u64 word = lane < WORDS ? masks[i][lane] : 0;
+    if (!__any_sync(ALL, word != 0)) continue;
+    i64 at = bricks_in(before[i]);
+    if (lane < WORDS) out.masks[at * WORDS + lane] = word;
+    if (lane == 0) {
+      coords_of(keys[i], out.coords + 4 * at);
+      out.offsets[at] = voxels_in(before[i]);
+    }
+  }
+}

@@ -1,0 +1,55 @@
+// Prefix sums over all blocks in a single pass. Each block publishes its own sum, then reads back over those of the
+// blocks before it until it meets one that knows its prefix already, 32 at a time.
+// Source: Merrill and Garland, Single-pass parallel prefix scan with decoupled look-back, NVIDIA NVR-2016-002.
+//
+// Status and sum are one 64-bit word, so that they become visible together and no fence is needed. Blocks are numbered
+// by a ticket, in the order in which they start: those before are running or done, so waiting for them ends.
+#pragma once
+
+#include "common.cuh"
+
+// A sum holds two: bricks above, voxels below.
+constexpr int VOXEL_BITS = 36, SUM_BITS = 62;
+constexpr u64 SUM_MASK = (1ull << SUM_BITS) - 1, HAS_SUM = 1ull << SUM_BITS, HAS_PREFIX = 2ull << SUM_BITS;
+
+__device__ inline u64 tally(i64 bricks, i64 voxels) { return (u64)bricks << VOXEL_BITS | (u64)voxels; }
+__device__ inline i64 bricks_in(u64 sum) { return (i64)(sum >> VOXEL_BITS); }
+__device__ inline i64 voxels_in(u64 sum) { return (i64)(sum & ((1ull << VOXEL_BITS) - 1)); }
+
+// Sum of the values of this lane and all before it.
+__device__ inline u64 inclusive_sum(u64 value, int lane) {
+  for (int step = 1; step < LANES; step *= 2) {
+    u64 before = __shfl_up_sync(ALL, value, step);
+    if (lane >= step) value += before;
+  }
+  return value;
+}
+
+// Number of this block, given out once to each. `state` is zero before the launch: a counter, then a word per block.
+// All threads of the block call it.
+__device__ inline i64 take_ticket(u64* state) {
+  __shared__ i64 ticket;
+  if (threadIdx.x == 0) ticket = (i64)atomicAdd(state, 1ull);
+  __syncthreads();
+  return ticket;
+}
+
+// Sum of all blocks before this one. One whole warp calls it, with the sum of its block.
+__device__ inline u64 prefix_of_block(u64* state, i64 block, u64 sum, int lane) {
+  volatile u64* words = state + 1;
+  if (lane == 0) words[block] = (block == 0 ? HAS_PREFIX : HAS_SUM) | sum;
+  u64 prefix = 0;
+  for (i64 last = block - 1; last >= 0; last -= LANES) {
+    i64 at = last - lane;
+    u64 word = HAS_PREFIX;
+    if (at >= 0)
+      do word = words[at];
+      while (word >> SUM_BITS == 0);
+    u32 known = __ballot_sync(ALL, word >> SUM_BITS == 2);
+    int nearest = known ? __ffs(known) - 1 : LANES - 1;
+    prefix += __shfl_sync(ALL, inclusive_sum(word & SUM_MASK, lane), nearest);
+    if (known) break;
+  }
+  if (lane == 0 && block > 0) words[block] = HAS_PREFIX | (prefix + sum);
+  return prefix;
+}

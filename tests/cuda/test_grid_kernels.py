@@ -1,0 +1,209 @@
+"""The CUDA grid kernels, emulated, against the CPU's and the reference."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cranial_sparse.bricks import (
+    BrickGrid,
+    coarsen,
+    empty,
+    equal,
+    from_coordinates,
+    from_dense,
+    ops,
+    reference,
+    subdivide,
+)
+from cranial_sparse.bricks import cuda as gpu
+
+pytestmark = pytest.mark.usefixtures("on_cpu")
+
+FAR = 1 << 18
+
+
+def random_grid(seed: int = 0, density: float = 0.2, shape=(2, 21, 30, 19)) -> BrickGrid:
+    return from_dense(torch.rand(shape, generator=torch.manual_seed(seed)) < density, (-13, 5, -100))
+
+
+def far_grid() -> BrickGrid:
+    """Voxels on both sides of brick borders, at both ends of what grids hold, in the first and the last batch item."""
+    ends = (-FAR, -1, 0, 7, 8, FAR - 1)
+    voxels = [
+        (item, x, y, z) for item in (0, 7, (1 << 15) - 1) for x in ends for y in (-8, -1, FAR - 1) for z in (-FAR, 7)
+    ]
+    return from_coordinates(torch.tensor(voxels, dtype=torch.int32))
+
+
+def shell_grid() -> BrickGrid:
+    axis = torch.arange(64) - 31.5
+    radius = (axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None] ** 2).sqrt()
+    return from_dense((radius > 24) & (radius < 28), (-32, -32, -40))
+
+
+@pytest.fixture(params=["random", "sparse", "shell", "far", "one", "empty"])
+def grid(request: pytest.FixtureRequest) -> BrickGrid:
+    return {
+        "random": random_grid,
+        "sparse": lambda: random_grid(1, 0.001, (3, 40, 60, 80)),
+        "shell": shell_grid,
+        "far": far_grid,
+        "one": lambda: from_coordinates(torch.tensor([[3, -1, 8, 1000]], dtype=torch.int32)),
+        "empty": empty,
+    }[request.param]()
+
+
+def same(arrays, expected: BrickGrid) -> bool:
+    return equal(got := BrickGrid(*arrays), expected) and torch.equal(got.offsets, expected.offsets)
+
+
+def test_coordinates_and_back(grid):
+    voxels = gpu.coordinates(*grid.arrays, len(grid))
+    assert torch.equal(voxels, reference.coordinates(grid))
+    shuffled = voxels[torch.randperm(len(voxels), generator=torch.manual_seed(0))]
+    assert same(gpu.from_coordinates(torch.cat([shuffled, shuffled[:7]])), grid)
+
+
+@pytest.mark.parametrize("voxel", [(-1, 0, 0, 0), (1 << 15, 0, 0, 0), (0, FAR, 0, 0), (0, 0, -FAR - 1, 0)])
+def test_coordinates_beyond_a_grid_are_refused(voxel):
+    with pytest.raises(ValueError, match="voxels: expected batch in"):
+        gpu.from_coordinates(torch.tensor([[0, 1, 2, 3], voxel], dtype=torch.int32))
+
+
+@pytest.mark.parametrize("shape", [(2, 21, 30, 19), (1, 8, 8, 8), (1, 3, 17, 40), (1, 1, 1, 1), (0, 4, 4, 4)])
+@pytest.mark.parametrize("origin", [(0, 0, 0), (-13, 5, -100)])
+def test_dense_and_back(shape, origin):
+    volume = torch.rand(shape, generator=torch.manual_seed(0)) < 0.3
+    arrays = gpu.from_dense(volume, origin)
+    assert same(arrays, reference.from_dense(volume, origin))
+    assert torch.equal(gpu.to_dense(*arrays, shape, origin), volume)
+    window = (*shape[:1], 9, 11, 13)
+    assert torch.equal(
+        gpu.to_dense(*arrays, window, (-10, 7, -95)), reference.to_dense(BrickGrid(*arrays), window, (-10, 7, -95))
+    )
+
+
+def test_dense_bytes_that_are_not_one():
+    volume = torch.randint(0, 256, (1, 9, 9, 24), generator=torch.manual_seed(0)).to(torch.uint8).view(torch.bool)
+    assert same(gpu.from_dense(volume, (0, 0, 0)), ops_grid(ops.from_dense(volume, [0, 0, 0])))
+
+
+def ops_grid(arrays) -> BrickGrid:
+    return BrickGrid(*arrays)
+
+
+def test_lookup(grid):
+    voxels = torch.cat([reference.coordinates(grid), torch.randint(-50, 50, (300, 4), dtype=torch.int32)])
+    voxels = torch.cat(
+        [voxels, torch.tensor([[-1, 0, 0, 0], [0, 1 << 30, 0, 0], [1 << 20, 0, 0, 0]], dtype=torch.int32)]
+    )
+    assert torch.equal(gpu.lookup(*grid.arrays, voxels), ops.lookup(*grid.arrays, voxels))
+
+
+def test_links(grid):
+    assert torch.equal(gpu.neighbour_bricks(grid.coords), ops.neighbour_bricks(grid.coords))
+    coarse = coarsen(grid)
+    assert torch.equal(gpu.child_bricks(coarse.coords, grid.coords), ops.child_bricks(coarse.coords, grid.coords))
+
+
+def test_coarsen(grid):
+    assert same(gpu.coarsen(*grid.arrays), coarsen(grid))
+
+
+def test_parents(grid):
+    thinned = gpu.prune(*coarsen(grid).arrays, torch.rand(len(coarsen(grid)), generator=torch.manual_seed(3)) < 0.7)
+    for coarse in (coarsen(grid), BrickGrid(*thinned), empty()):
+        got = gpu.parents(*grid.arrays, *coarse.arrays, len(grid))
+        for found, expected in zip(got, reference.parents(grid, coarse), strict=True):
+            assert torch.equal(found, expected)
+
+
+def halved(grid: BrickGrid) -> BrickGrid:
+    """A grid whose children all lie within what grids hold."""
+    return coarsen(grid)
+
+
+def test_refine(grid):
+    coarse = halved(grid)
+    children = torch.randint(0, 256, (len(coarse),), generator=torch.manual_seed(1)).to(torch.uint8)
+    children[torch.rand(len(coarse), generator=torch.manual_seed(2)) < 0.5] = 0
+    for kept in (children, torch.zeros_like(children), torch.full_like(children, 255)):
+        assert same(gpu.refine(*coarse.arrays, kept), BrickGrid(*ops.refine(*coarse.arrays, kept)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_upsample(grid, dtype):
+    coarse = halved(grid)
+    logits = torch.randn(len(coarse), 8, generator=torch.manual_seed(1)).to(dtype)
+    logits[::5, 3] = float("nan")
+    logits[1::5, 4] = float("inf")
+    logits[2::5, 5] = 0.25
+    expected = reference.refine(coarse, reference.threshold_children(logits.double(), 0.25))
+    assert same(gpu.upsample(*coarse.arrays, logits, 0.25), expected)
+
+
+def test_children_beyond_a_grid_are_refused():
+    grid = from_coordinates(torch.tensor([[0, FAR - 1, 0, 0], [0, 1, 0, 0]], dtype=torch.int32))
+    with pytest.raises(ValueError, match="coordinates in"):
+        gpu.refine(*grid.arrays, torch.full((2,), 255, dtype=torch.uint8))
+    kept = torch.tensor([1, 0], dtype=torch.uint8)  # by rows: the voxel at 1 comes first
+    assert BrickGrid(*gpu.refine(*grid.arrays, kept)).num_voxels == 1
+    with pytest.raises(ValueError, match="coordinates in"):
+        gpu.upsample(*grid.arrays, torch.ones(2, 8), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("channels", "dtype"), [(1, torch.uint8), (3, torch.float16), (5, torch.float32), (16, torch.float16)]
+)
+def test_inherit_is_the_parents_feature(grid, channels, dtype):
+    coarse = coarsen(grid)
+    thinned = BrickGrid(*gpu.prune(*coarse.arrays, torch.rand(len(coarse), generator=torch.manual_seed(3)) < 0.7))
+    features = torch.randint(0, 100, (len(thinned), channels), generator=torch.manual_seed(4)).to(dtype)
+    rows, _ = reference.parents(grid, thinned)
+    expected = torch.cat([features, features.new_zeros(1, channels)])[rows]
+    assert torch.equal(gpu.inherit(features, *grid.arrays, *thinned.arrays, len(grid)), expected)
+
+
+@pytest.mark.parametrize("operation", ["union", "intersection", "difference"])
+def test_sets(operation, grid):
+    for other in (random_grid(5, 0.1), grid, empty(), subdivide(random_grid(6, 0.02))):
+        for a, b in ((grid, other), (other, grid)):
+            expected = BrickGrid(*ops.combine(*a.arrays, *b.arrays, operation))
+            assert same(gpu.combine(*a.arrays, *b.arrays, operation), expected)
+
+
+def test_prune_and_crop(grid):
+    keep = torch.rand(len(grid), generator=torch.manual_seed(0)) < 0.3
+    assert same(gpu.prune(*grid.arrays, keep), reference.prune(grid, keep))
+    assert gpu.prune(*grid.arrays, torch.zeros_like(keep))[0].shape == (0, 4)
+    for low, high in (((-20, 0, -110), (3, 21, -90)), ((0, 0, 0), (0, 0, 0)), ((-FAR,) * 3, (FAR,) * 3)):
+        assert same(gpu.crop(*grid.arrays, low, high), reference.crop(grid, low, high))
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2**0.5, 3**0.5, 2.5, 6.0, 9.3])
+def test_dilate_and_erode(grid, radius):
+    assert same(gpu.dilate(*grid.arrays, radius), BrickGrid(*ops.dilate(*grid.arrays, radius)))
+    assert same(gpu.erode(*grid.arrays, radius), BrickGrid(*ops.erode(*grid.arrays, radius)))
+
+
+def test_the_largest_ball():
+    grid = from_coordinates(torch.tensor([[0, 3, -5, 7], [0, 40, 2, 9]], dtype=torch.int32))
+    grown = BrickGrid(*gpu.dilate(*grid.arrays, 28.0))
+    assert same(grown.arrays, BrickGrid(*ops.dilate(*grid.arrays, 28.0)))
+    assert same(gpu.erode(*grown.arrays, 27.5), BrickGrid(*ops.erode(*grown.arrays, 27.5)))
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.integers(0, 2), *[st.integers(-40, 40)] * 3), min_size=1, max_size=60), st.integers(0, 2**32)
+)
+def test_children_are_sorted_without_a_sort(voxels, seed):
+    grid = from_coordinates(torch.tensor(voxels, dtype=torch.int32))
+    children = torch.randint(0, 256, (len(grid),), generator=torch.Generator().manual_seed(seed)).to(torch.uint8)
+    fine = gpu.refine(*grid.arrays, children)
+    assert same(fine, reference.refine(grid, children))
+    bricks = [tuple(brick) for brick in fine[0].tolist()]
+    assert all(a < b for a, b in pairwise(bricks))
