@@ -2,8 +2,6 @@
 
 An error is the largest of a tensor over its largest value. ``python -m benchmarks.backends`` prints them, and
 tests/sparse_conv/test_backends.py holds them below LIMIT.
-
-This file has nothing to run.
 """
 
 from collections.abc import Callable, Sequence
@@ -149,7 +147,3 @@ def skull_case(folder: Path) -> CascadeInputs:
     if proposal is None:
         raise InputError(f"{folder}: no defect found in the first validation skull; check the data")
     return cascade_inputs(defective, proposal)
-
-
-if __name__ == "__main__":
-    print(__doc__)

@@ -15,7 +15,7 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.sparse_conv.indexing import no_sums, once_per_grid, once_per_pair
 from cranial_sparse.sparse_conv.operands import check_channels, check_children, kernel_size, output_channels
 
-MOST_CELLS = 2**31 - 1  # of a bounding box: places are int32 in the library
+MOST_CELLS = 2**31 - 1  # of a bounding box on the CPU: beyond, spconv takes voxels whose int32 places collide for one
 MASK_BITS = 32  # kernel offsets that implicit GEMM can tell apart
 
 
@@ -69,7 +69,8 @@ def _indices(grid: BrickGrid, library: ModuleType, side: int, implicit: bool) ->
     items, item = voxels[:, 0].unique(return_inverse=True)
     low = voxels[:, 1:].amin(0)
     shape = (voxels[:, 1:].amax(0) - low + 1).tolist()
-    if (cells := len(items) * shape[0] * shape[1] * shape[2]) > MOST_CELLS:
+    cells = len(items) * shape[0] * shape[1] * shape[2]
+    if cells > MOST_CELLS and grid.device.type == "cpu":
         raise InputError(
             f"backend {library.__name__.split('.')[0]}: expected voxels in a box of at most {MOST_CELLS:,} cells, got "
             f"{cells:,} in {len(items)} × {' × '.join(map(str, shape))} (items, x, y, z); choose another backend"
