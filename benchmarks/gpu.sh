@@ -64,16 +64,18 @@ CRANIAL_SPARSE_CACHE=$out/cache
 export PYTHONPATH CRANIAL_SPARSE_CACHE PYTHONUNBUFFERED=1 PYTHONUTF8=1
 
 step build 90 sh -c "$build" "$python" "$out"
-step tests 110 "$python" -m pytest -q -rs -p no:cacheprovider tests/cuda tests/sparse_conv
+step tests 110 "$python" -m pytest -q -rs -p no:cacheprovider tests/cuda/test_on_a_card.py tests/sparse_conv tests/cuda
+# bench NAME MINUTES OPTIONS...: begins no case after MINUTES, so that there is a page of what was measured till then.
 bench() {
-    name=$1 limit=$2
+    name=$1 minutes=$2
     shift 2
-    step "$name" "$limit" "$python" -m benchmarks "$name" --device cuda --out "$out" "$@"
+    step "$name" 110 "$python" -m benchmarks "$name" --device cuda --out "$out" --minutes "$minutes" "$@"
 }
-bench upsampling 45 --repeats 50
-bench convolution 80 --channels 16,32 --repeats 20
-bench dense_vs_sparse 90 --repeats 10
-bench scaling 50 --repeats 5 --batches 1,4
+peers=native,spconv_triton,spconv,dense
+bench upsampling 0.5 --repeats 50
+bench convolution 1 --channels 16,32 --repeats 20 --backends "$peers"
+bench dense_vs_sparse 1.3 --sizes 512,256,128,64 --repeats 10 --backends "$peers"
+bench scaling 0.7 --repeats 5 --batches 1,4
 for tool in memcheck racecheck; do
     if ! command -v compute-sanitizer >/dev/null; then
         say "$tool: left out, compute-sanitizer is not on PATH"

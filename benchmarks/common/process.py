@@ -2,10 +2,12 @@
 
 import os
 import resource
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from math import inf
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -30,21 +32,27 @@ class Outcome(Generic[C, R]):
 
 
 def run_cases(
-    function: Callable[[C], R], cases: Sequence[C], threads: int, together: bool = False
+    function: Callable[[C], R], cases: Sequence[C], threads: int, together: bool = False, minutes: float = inf
 ) -> Iterator[Outcome[C, R]]:
     """``function`` of each case in a fresh process; in one for all with ``together``, as long as it lives.
 
     A case that needs more memory than there is, that is refused (InputError) or that is answered wrongly
-    (AssertionError) has a reason instead of a result.
+    (AssertionError) has a reason instead of a result; so have those that would begin after so many ``minutes``.
     """
-    pool = None
-    for case in cases:
+    pool, started = None, time.monotonic()
+    for number, case in enumerate(cases, 1):
         pool = pool or ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(threads,))
+        begun = time.monotonic()
         try:
-            yield pool.submit(_attempt, function, case).result()
+            if begun - started > 60 * minutes:
+                outcome: Outcome[C, R] = Outcome(case, None, "left out: the time is up")
+            else:
+                outcome = pool.submit(_attempt, function, case).result()
         except BrokenProcessPool:
-            yield Outcome(case, None, "the process died: out of memory, or a crash inside a library")
+            outcome = Outcome(case, None, "the process died: out of memory, or a crash inside a library")
             pool = None
+        print(f"{number} of {len(cases)}, {case}: {outcome.reason or f'{time.monotonic() - begun:.1f} s'}", flush=True)
+        yield outcome
         if pool is not None and not together:
             pool.shutdown()
             pool = None

@@ -27,6 +27,9 @@ class Case:
     device: str
     repeats: int
 
+    def __str__(self) -> str:
+        return f"{self.layer} {self.channels}, {self.backend}"
+
 
 @dataclass(frozen=True)
 class Row:

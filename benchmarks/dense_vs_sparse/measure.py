@@ -31,6 +31,9 @@ class Case:
     device: str
     repeats: int
 
+    def __str__(self) -> str:
+        return f"{self.scene} {self.size}³ ({self.fill:.1%}), {self.variant}, {self.mode}"
+
 
 @dataclass(frozen=True)
 class Row:

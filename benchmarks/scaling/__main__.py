@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     full, widths = 512, (16, 32, 64)
     if options.quick:
         options.sizes, options.batches, options.batch_size, options.repeats = "32,64", "1,2", 32, 2
-        options.data, full, widths = None, 64, (4, 8, 8)
+        options.data, full, widths = None, 64, (16, 16)
     sizes, batches = ([int(n) for n in words.split(",")] for words in (options.sizes, options.batches))
     if wrong := [size for size in (*sizes, options.batch_size) if size % 16 or size < 32]:
         raise InputError(f"--sizes: expected multiples of 16 from 32 on, got {wrong[0]}")
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         by_size += [case(FORWARD, SURFACE, size, 1) for size in sizes]
         by_items = [case(network, SKULL, options.batch_size, n) for network in (FORWARD, TRAINING) for n in batches]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, [*by_size, *by_items], options.threads, together))
+        outcomes = list(run_cases(measure_case, [*by_size, *by_items], options.threads, together, options.minutes))
     grown, batched = outcomes[: len(by_size)], outcomes[len(by_size) :]
     fitted = {"size": exponents(grown, "size"), "items": exponents(batched, "items")}
     body = ["## Resolution", "", *draw(options.out, grown, "size", "voxels along each side"), ""]

@@ -34,6 +34,9 @@ class Case:
     device: str
     repeats: int
 
+    def __str__(self) -> str:
+        return f"{self.network}, {self.scene} {self.size}³ × {self.items}"
+
 
 @dataclass(frozen=True)
 class Row:

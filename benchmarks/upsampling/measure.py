@@ -23,7 +23,7 @@ from cranial_sparse.bricks import (
 )
 from cranial_sparse.networks.cascade import children_of
 
-OURS, PLAIN, RIVALS = "ours", "plain PyTorch", ("plain PyTorch", "spconv", "minkowski")
+OURS, PLAIN, LIBRARIES = "ours", "plain PyTorch", ("spconv", "spconv_triton", "minkowski")
 COORDINATES, LOGIT = 16, 4  # bytes of a voxel's, and of a float
 
 
@@ -36,6 +36,9 @@ class Case:
     channels: int
     device: str
     repeats: int
+
+    def __str__(self) -> str:
+        return self.way
 
 
 @dataclass(frozen=True)

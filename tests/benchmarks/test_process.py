@@ -55,6 +55,11 @@ def test_every_case_has_a_process_of_its_own() -> None:
     assert len({first, second, os.getpid()}) == 3
 
 
+def test_time_that_is_up_leaves_cases_out() -> None:
+    (only,) = run_cases(fail, [""], 1, minutes=-1)
+    assert only.reason == "left out: the time is up"
+
+
 def test_what_does_not_fit_is_told_with_its_size() -> None:
     check_fit(1, "cpu")
     with pytest.raises(InputError, match=r"does not fit: needs 1\.02e\+03 GiB|does not fit: needs 1024 GiB or more"):
