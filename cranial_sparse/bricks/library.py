@@ -4,7 +4,9 @@
 seconds of every run that compiles nothing.
 """
 
+import sys
 from collections.abc import Callable
+from functools import wraps
 
 import torch
 
@@ -16,8 +18,8 @@ def register_op(function: Callable, fake: Callable, on_gpu: Callable) -> torch._
     written to, and no result shares memory with one."""
     name = function.__name__
     _LIBRARY.define(name + torch.library.infer_schema(function, mutates_args=()))
-    _LIBRARY.impl(name, function, "CPU")
-    _LIBRARY.impl(name, on_gpu, "CUDA")
+    _LIBRARY.impl(name, _untraced(function), "CPU")
+    _LIBRARY.impl(name, _untraced(on_gpu), "CUDA")
     torch.library.register_fake(f"cranial_sparse::{name}", fake)
     return getattr(torch.ops.cranial_sparse, name).default
 
@@ -25,3 +27,15 @@ def register_op(function: Callable, fake: Callable, on_gpu: Callable) -> torch._
 def register_autograd(op: torch._ops.OpOverload, backward: Callable, save: Callable) -> None:
     """``save(ctx, inputs, output)`` keeps what ``backward(ctx, gradient)`` needs."""
     torch.library.register_autograd(op._name.removesuffix(".default"), backward, setup_context=save)
+
+
+def _untraced(kernel: Callable) -> Callable:
+    """A kernel that the compiler, where it is in use, does not look into: what it calls are addresses."""
+    opaque = torch._disable_dynamo(kernel)  # the first call of this one imports the compiler
+
+    @wraps(kernel)
+    def run(*arguments):
+        return (opaque if "torch._dynamo" in sys.modules else kernel)(*arguments)
+
+    run.__code__ = run.__code__.replace(co_name=kernel.__name__)  # the compiler keeps what it knows by code
+    return run
