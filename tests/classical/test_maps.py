@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from scipy.ndimage import map_coordinates
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 
 from cranial_sparse.classical.maps import PIXELS, cast, directions, look_up, to_pixel
 from cranial_sparse.completion.frame import Pose
