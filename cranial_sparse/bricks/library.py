@@ -13,7 +13,7 @@ import torch
 _LIBRARY = torch.library.Library("cranial_sparse", "FRAGMENT")
 
 
-def register_op(function: Callable, fake: Callable, on_gpu: Callable) -> torch._ops.OpOverload:
+def register_op(function: Callable, fake: Callable, on_gpu: Callable) -> Callable:
     """The op called as ``function``, which is its CPU kernel and whose annotations are its schema. No argument is
     written to, and no result shares memory with one."""
     name = function.__name__
@@ -24,9 +24,9 @@ def register_op(function: Callable, fake: Callable, on_gpu: Callable) -> torch._
     return getattr(torch.ops.cranial_sparse, name).default
 
 
-def register_autograd(op: torch._ops.OpOverload, backward: Callable, save: Callable) -> None:
+def register_autograd(op: Callable, backward: Callable, save: Callable) -> None:
     """``save(ctx, inputs, output)`` keeps what ``backward(ctx, gradient)`` needs."""
-    torch.library.register_autograd(op._name.removesuffix(".default"), backward, setup_context=save)
+    torch.library.register_autograd(op, backward, setup_context=save)  # type: ignore[arg-type] # an OpOverload
 
 
 def _untraced(kernel: Callable) -> Callable:
@@ -37,5 +37,6 @@ def _untraced(kernel: Callable) -> Callable:
     def run(*arguments):
         return (opaque if "torch._dynamo" in sys.modules else kernel)(*arguments)
 
-    run.__code__ = run.__code__.replace(co_name=kernel.__name__)  # the compiler keeps what it knows by code
+    # The compiler keeps what it knows by code: of one for all ops it would know too much, and give up with a warning.
+    setattr(run, "__code__", run.__code__.replace(co_name=kernel.__name__))  # type: ignore[attr-defined]  # noqa: B010
     return run

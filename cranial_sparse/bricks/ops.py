@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cranial_sparse.bricks import cuda, reference
 from cranial_sparse.bricks.checks import check_box, check_rows, check_voxels
-from cranial_sparse.bricks.cuda.compiler import can_compile
+from cranial_sparse.bricks.cuda.launch import usable
 from cranial_sparse.bricks.grid import BrickGrid
 from cranial_sparse.bricks.kernels import address, native, view
 from cranial_sparse.bricks.library import register_autograd, register_op
@@ -22,13 +22,13 @@ Arrays = tuple[Tensor, Tensor, Tensor]
 
 def _op(fake: Callable, plain: Callable) -> Callable[[Callable], Callable]:
     """Makes a function the CPU kernel of cranial_sparse::<its name>; on a GPU runs that of the same name in bricks.cuda
-    where it can be compiled, else ``plain``."""
+    where the card can be compiled for, else ``plain``."""
 
     def register(function: Callable) -> Callable:
         compiled = getattr(cuda, function.__name__, None)
 
-        def on_gpu(*arguments):
-            return (compiled if compiled and can_compile() else plain)(*arguments)
+        def on_gpu(first, *rest):
+            return (compiled if compiled and usable(first.device.index) else plain)(first, *rest)
 
         return register_op(function, fake, on_gpu)
 

@@ -99,7 +99,7 @@ def _conditioning_pixels(hole: NDArray) -> NDArray[np.bool_]:
     return (every(2) & (distance < 10)) | (every(4) & (distance < 40)) | every(8)
 
 
-Pixels = tuple[NDArray[np.intp], ...]
+Pixels = tuple[NDArray, ...]
 
 
 def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:
@@ -111,9 +111,12 @@ def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel:
     covariance = _matern(p, q, kernel.length)
     if kernel.mirror:
         covariance.add_(_matern(p, q * [-1, 1, 1], kernel.length), alpha=kernel.mirror)
-    spread, modes = torch.from_numpy(model.spread).double(), torch.from_numpy(model.modes).double()
-    covariance.mul_(spread[a][:, None]).mul_(spread[b])
-    return covariance.addmm_(modes[:, *a].T, modes[:, *b])
+    (spread_p, modes_p), (spread_q, modes_q) = (
+        (torch.from_numpy(model.spread[at]).double(), torch.from_numpy(model.modes[(slice(None), *at)]).double())
+        for at in (a, b)
+    )
+    covariance.mul_(spread_p[:, None]).mul_(spread_q)
+    return covariance.addmm_(modes_p.T, modes_q)
 
 
 def _matern(p: NDArray, q: NDArray, length: float) -> Tensor:

@@ -1,6 +1,7 @@
 """What only a card can show: races at full size, how often the host waits, the whole network on both devices."""
 
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 import torch
@@ -77,6 +78,22 @@ def test_upsampling_at_full_size_gives_the_same_twenty_times(skull: BrickGrid, d
     card, values = coarse.to("cuda"), logits.cuda()
     for _ in range(20):
         assert equal(upsample(card, values, 0.125).to("cpu"), expected)
+
+
+def test_a_new_thread_has_a_context(skull: BrickGrid):
+    card = coarsen(skull).to("cuda")
+    coordinates(card)  # its memory is now in torch's cache, so that the thread's first call is the launch
+    found: list[torch.Tensor] = []
+    thread = Thread(target=lambda: found.append(torch.ops.cranial_sparse.coordinates(*card.arrays, len(card))))
+    thread.start()
+    thread.join()
+    assert torch.equal(found[0], coordinates(card))
+
+
+def test_tensors_of_several_devices_are_refused(skull: BrickGrid):
+    card = coarsen(skull).to("cuda")
+    with pytest.raises(ValueError, match="expected contiguous tensors on cuda"):
+        torch.ops.cranial_sparse.upsample(*card.arrays, torch.zeros(len(card), 8), 0.0)
 
 
 def test_the_host_waits_only_for_sizes(skull: BrickGrid):

@@ -70,6 +70,15 @@ def test_coordinates_beyond_a_grid_are_refused(gpu, voxel):
         gpu.from_coordinates(torch.tensor([[0, 1, 2, 3], voxel], dtype=torch.int32))
 
 
+def test_the_last_brick_of_all_is_one_like_others(gpu):
+    """Its key once stood for none: the voxel was written beyond the end of the masks."""
+    voxels = torch.tensor([[0, 1, 2, 3], [(1 << 15) - 1, FAR - 1, FAR - 1, FAR - 1]], dtype=torch.int32)
+    grid = BrickGrid(*gpu.from_coordinates(voxels))
+    assert same(grid.arrays, reference.from_coordinates(voxels))
+    assert same(gpu.combine(*grid.arrays, *grid.arrays, "union"), grid)
+    assert same(gpu.dilate(*grid.arrays, 1.0), BrickGrid(*ops.dilate(*grid.arrays, 1.0)))
+
+
 @pytest.mark.parametrize("shape", [(2, 21, 30, 19), (1, 8, 8, 8), (1, 3, 17, 40), (1, 1, 1, 1), (0, 4, 4, 4)])
 @pytest.mark.parametrize("origin", [(0, 0, 0), (-13, 5, -100)])
 def test_dense_and_back(gpu, shape, origin):
@@ -140,6 +149,34 @@ def test_upsample(gpu, grid, dtype):
     logits[2::5, 5] = 0.25
     expected = reference.refine(coarse, reference.threshold_children(logits.double(), 0.25))
     assert same(gpu.upsample(*coarse.arrays, logits, 0.25), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_a_threshold_is_rounded_as_torch_does(gpu, dtype):
+    grid = from_coordinates(torch.tensor([[0, 0, 0, 0]], dtype=torch.int32))
+    logits = torch.full((1, 8), 0.3).to(dtype)
+    assert len(gpu.upsample(*grid.arrays, logits, 0.3)[0]) == int((logits > 0.3).any())
+
+
+def test_logits_and_features_may_begin_anywhere_in_memory(gpu):
+    grid = random_grid()
+    buffer = torch.randn(8 * len(grid) + 1, generator=torch.manual_seed(0))
+    logits = buffer[1:].view(-1, 8)
+    assert same(gpu.upsample(*grid.arrays, logits, 0.0), BrickGrid(*ops.upsample(*grid.arrays, logits, 0.0)))
+    coarse = coarsen(grid)
+    features = buffer[1 : 1 + 4 * len(coarse)].view(-1, 4)
+    assert torch.equal(
+        gpu.inherit(features, *grid.arrays, *coarse.arrays, len(grid)),
+        ops.inherit(features, *grid.arrays, *coarse.arrays, len(grid)),
+    )
+
+
+def test_operands_that_are_none_are_refused(gpu):
+    grid = random_grid()
+    with pytest.raises(ValueError, match="logits: expected floating point"):
+        gpu.upsample(*grid.arrays, torch.zeros(len(grid), 8, dtype=torch.int32), 0.0)
+    with pytest.raises(ValueError, match="children: expected uint8"):
+        gpu.refine(*grid.arrays, torch.zeros(len(grid)))
 
 
 def test_children_beyond_a_grid_are_refused(gpu):
