@@ -1,8 +1,13 @@
-"""Sparse convolutions as custom ops: schema, CPU kernel, plain PyTorch on GPUs, fake kernel, autograd.
+"""Sparse convolutions as custom ops: schema, CPU kernel, Triton or plain PyTorch on GPUs, fake kernel, autograd.
 
 ``transposed`` swaps the channels of the weight and, for submanifold kernels, reverses its offsets; the input gradient
 of an op is thereby an op of the same set. Differentiable once: the ops of weight gradients have no gradients.
 """
+
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -236,6 +241,30 @@ up_conv.register_autograd(
 )
 
 
+# GPUs
+
+
+@cache
+def _triton() -> ModuleType | None:
+    """The ops in Triton, imported when a GPU first needs them; builds of torch for GPUs bring it along."""
+    if find_spec("triton") is None:
+        return None
+    from cranial_sparse.sparse_conv import triton
+
+    return triton
+
+
+def _on_gpu(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """An op in Triton where that is installed and serves the type, else in plain PyTorch."""
+
+    def run(features: Tensor, *arguments) -> Tensor:
+        fast = _triton()
+        served = fast is not None and features.dtype in fast.DTYPES
+        return (getattr(fast, plain.__name__) if served else plain)(features, *arguments)
+
+    return run
+
+
 for op, plain, output in (
     (submanifold_conv, fallback.submanifold_conv, operands.submanifold),
     (submanifold_conv_weight, fallback.submanifold_conv_weight, operands.submanifold_weight),
@@ -245,5 +274,5 @@ for op, plain, output in (
     (up_conv, fallback.up_conv, operands.strided),
     (strided_conv_weight, fallback.strided_conv_weight, operands.strided_weight),
 ):
-    op.register_kernel("cuda")(plain)
+    op.register_kernel("cuda")(_on_gpu(plain))
     op.register_fake(output)
