@@ -22,6 +22,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 from triton.runtime.jit import JITFunction
 
+from cranial_sparse.sparse_conv import fallback, ops
 from cranial_sparse.sparse_conv import triton as fast
 
 TYPES = {torch.float16: "fp16", torch.bfloat16: "bf16", torch.float32: "fp32", torch.int32: "i32", torch.int64: "i64"}
@@ -66,6 +67,8 @@ def compiled(kernel, arguments, options, capability: int):
     for name, value in zip(kernel.arg_names, arguments, strict=False):
         signature[name] = f"*{TYPES[value.dtype]}" if torch.is_tensor(value) else "i32"
     aligned = {(i,): [["tt.divisibility", 16]] for i, value in enumerate(arguments) if torch.is_tensor(value)}
+    if capability < 90 and "ORDERED" in constants:
+        constants["ORDERED"] = False  # as launch.in_order has it on such a card
     build = {name: options[name] for name in ("num_warps", "num_stages")}
     source = ASTSource(kernel, signature, constants, aligned)
     return triton.compile(source, target=GPUTarget("cuda", capability, 32), options=build)
@@ -127,6 +130,23 @@ def test_compiles(launches, dtype, channels, precision, capability, tmp_path, mo
 def test_rows_of_32_halves_are_loaded_16_bytes_at_a_time(launches):
     launch_all(torch.float16, 32, 32)
     kernel, arguments, options = next(launch for launch in launches if launch[0].__name__ == "gather_product")
-    ptx = compiled(kernel, arguments, options, 90).asm["ptx"]
+    code = compiled(kernel, arguments, options, 90)
+    ptx = code.asm["ptx"]
     assert ptx.count("v4.b32") >= 8
     assert "cp.async" not in ptx  # which would pass by the L1 cache
+    assert ptx.count("ldmatrix") <= 4  # of the output: features go from loads to tensor cores as they are (order.py)
+    assert code.metadata.shared <= 4096
+
+
+def test_gpus_take_triton_where_it_serves_the_type(monkeypatch):
+    """What is registered for GPUs, called as it is: no card is needed to see what it chooses."""
+    chosen = ops._on_gpu(fallback.submanifold_conv)
+    monkeypatch.setattr(fast, "submanifold_conv", lambda *arguments: "triton")
+    grid = from_dense(torch.ones(1, 1, 1, dtype=torch.bool))
+    rest = grid.masks, grid.offsets, grid.neighbours, False
+    for dtype in fast.DTYPES:
+        assert chosen(torch.ones(1, 1, dtype=dtype), torch.ones(1, 1, 1, dtype=dtype), *rest) == "triton"
+    double = torch.ones(1, 1, dtype=torch.float64)
+    assert chosen(double, double[None], *rest).item() == 1
+    monkeypatch.setattr(ops, "_triton", lambda: None)
+    assert chosen(double.float(), double[None].float(), *rest).item() == 1

@@ -85,7 +85,9 @@ def depthwise_weight_sums(
     channel = tl.program_id(2) * BLOCK + tl.arange(0, BLOCK)
     held = channel < CHANNELS
     total = tl.zeros([TILE, BLOCK], tl.float32)
-    for tile in range(chunk * tiles, tl.minimum((chunk + 1) * tiles, tl.cdiv(voxels, TILE))):
+    tile = chunk * tiles
+    last = tl.minimum(tile + tiles, tl.cdiv(voxels, TILE))
+    while tile < last:
         if (tl.load(active + tile) >> step) & 1:
             voxel = tile * TILE + tl.arange(0, TILE).to(tl.int64)
             met = tl.load(rows + step.to(tl.int64) * voxels + voxel, mask=voxel < voxels, other=-1)
@@ -94,4 +96,5 @@ def depthwise_weight_sums(
             x = tl.load(features + at, mask=there, other=0).to(tl.float32)
             y = tl.load(gradient + voxel[:, None] * CHANNELS + channel[None, :], mask=there, other=0).to(tl.float32)
             total += x * y
+        tile += 1
     tl.store(sums + (chunk.to(tl.int64) * STEPS + step) * CHANNELS + channel, tl.sum(total, 0), mask=held)

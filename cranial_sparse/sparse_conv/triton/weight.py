@@ -65,7 +65,9 @@ def weight_sums(
     channel = low + tl.arange(0, BLOCK_IN)[None, None, :]
     to = tl.program_id(2) * BLOCK_OUT + tl.arange(0, BLOCK_OUT)[None, :]
     total = tl.zeros([GROUP * BLOCK_IN, BLOCK_OUT], tl.float32)
-    for tile in range(chunk * tiles, tl.minimum((chunk + 1) * tiles, tl.cdiv(voxels, TILE))):
+    tile = chunk * tiles
+    last = tl.minimum(tile + tiles, tl.cdiv(voxels, TILE))
+    while tile < last:
         if (tl.load(active + tile) >> first) & ((1 << GROUP) - 1):
             voxel = tile * TILE + tl.arange(0, TILE).to(tl.int64)[:, None]
             inside = voxel < voxels
@@ -75,6 +77,7 @@ def weight_sums(
             y = tl.load(direct + voxel * COUT + to, mask=inside & (to < COUT), other=0)
             x = tl.trans(tl.reshape(x, [TILE, GROUP * BLOCK_IN]))
             total = tl.dot(x, y, total, input_precision=PRECISION)
+        tile += 1
     deep = tl.arange(0, GROUP * BLOCK_IN)[:, None]
     offset, of = first + deep // BLOCK_IN, low + deep % BLOCK_IN
     at = ((chunk.to(tl.int64) * STEPS + offset) * CIN + of) * COUT + to
