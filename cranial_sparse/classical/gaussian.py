@@ -7,6 +7,7 @@ Williams, Gaussian Processes for Machine Learning, 2006, eq. 2.19, with a low-ra
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,7 +100,7 @@ def _conditioning_pixels(hole: NDArray) -> NDArray[np.bool_]:
     return (every(2) & (distance < 10)) | (every(4) & (distance < 40)) | every(8)
 
 
-Pixels = tuple[NDArray, ...]
+Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
 
 def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:

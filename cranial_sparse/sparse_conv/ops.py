@@ -1,10 +1,13 @@
-"""Sparse convolutions as custom ops: schema, CPU kernel, plain PyTorch on GPUs, fake kernel, autograd.
+"""Sparse convolutions as custom ops: schema, CPU kernel, Triton or plain PyTorch on GPUs, fake kernel, autograd.
 
 ``transposed`` swaps the channels of the weight and, for submanifold kernels, reverses its offsets; the input gradient
 of an op is thereby an op of the same set. Differentiable once: the ops of weight gradients have no gradients.
 """
 
 from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -17,9 +20,26 @@ from cranial_sparse.sparse_conv import fallback, operands
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
 
-def _op(fake: Callable, plain: Callable) -> Callable[[Callable], Callable]:
-    """Makes a function the CPU kernel of cranial_sparse::<its name>, ``plain`` that of GPUs."""
-    return lambda function: register_op(function, fake, plain)
+def _op(fake: Callable, plain: Callable[..., Tensor]) -> Callable[[Callable], Callable]:
+    """Makes a function the CPU kernel of cranial_sparse::<its name>; on a GPU runs that of the same name in Triton where
+    it is installed and serves the type, else ``plain``."""
+
+    def on_gpu(features: Tensor, *arguments) -> Tensor:
+        fast = _triton()
+        served = fast is not None and features.dtype in fast.DTYPES
+        return (getattr(fast, plain.__name__) if served else plain)(features, *arguments)
+
+    return lambda function: register_op(function, fake, on_gpu)
+
+
+@cache
+def _triton() -> ModuleType | None:
+    """The ops in Triton, imported when a GPU first needs them; builds of torch for GPUs bring it along."""
+    if find_spec("triton") is None:
+        return None
+    from cranial_sparse.sparse_conv import triton
+
+    return triton
 
 
 def _kernel(name: str, x: Tensor, y: Tensor):
