@@ -1,4 +1,5 @@
 # `make demo` completes a phantom skull at 512³; `make test` runs the checks. Each makes .venv first, once.
+# `make minkowski` builds MinkowskiEngine into it, `make test-minkowski` compares it with ours and writes docs/minkowski.md.
 # PYTHON picks the interpreter (another one makes .venv anew), PIP_ARGS is passed to pip (an index, a cache, --no-index …),
 # EXTRAS are of pyproject.toml. TORCH=2.11.0 takes that torch instead of the locked one, TORCH=any whichever the index has.
 PYTHON ?=
@@ -14,7 +15,9 @@ STAMP := $(VENV)/.installed
 SETTINGS := $(EXTRAS) python=$(PYTHON) torch=$(TORCH)
 SOURCES := $(shell find kernels -type f) CMakeLists.txt pyproject.toml constraints.txt
 
-.PHONY: demo test lint clean
+MINKOWSKI := $(VENV)/.minkowski
+
+.PHONY: demo test lint minkowski test-minkowski clean
 
 demo: $(STAMP)
 	$(BIN)/cranial-sparse phantom --seed 7 --defect parietotemporal --out out/demo/input
@@ -28,6 +31,16 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+minkowski: $(MINKOWSKI)
+
+test-minkowski: $(MINKOWSKI)
+	$(BIN)/python -m pytest -q tests/sparse_conv/test_backends.py -k minkowski
+	$(BIN)/python -m benchmarks.backends --backend minkowski --out docs/minkowski.md
+
+$(MINKOWSKI): scripts/minkowski.sh | $(STAMP)
+	@sh scripts/minkowski.sh $(VENV)
+	@touch $@
 
 # The stamp holds the settings of the last installation; others than those install again, whatever the dates say.
 ifneq ($(SETTINGS),$(shell cat $(STAMP) 2>/dev/null))

@@ -39,11 +39,12 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
 from cranial_sparse.metrics import dsc, evaluate_case, failed_case
 from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput, share_at
+from cranial_sparse.sparse_conv.backends import BACKENDS, load_backend
 
 STAGES = ("proposal", "1.8 mm", "0.9 mm", "0.45 mm")
 
 
-def score_case(name: str, folder: Path) -> dict:
+def score_case(name: str, folder: Path, backend: str) -> dict:
     """Scores of one case, "CASE/kind", after every stage; a stage without prediction counts at its worst."""
     case, kind = name.split("/")
     complete, implant = read_packed(folder / f"{case}.skull.xz")
@@ -59,7 +60,7 @@ def score_case(name: str, folder: Path) -> dict:
     if proposal is None:
         return row | {stage: asdict(failed_case(implant)) for stage in STAGES}
     fields = {"proposal": proposal}
-    network = shipped_network()
+    network = shipped_network(backend)
     inputs = cascade_inputs(defective, proposal, complete)
     started = time.perf_counter()
     with torch.inference_mode():
@@ -167,17 +168,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--set", choices=("official", "skullbreak_like", "all"), default="all")
+    parser.add_argument("--backend", choices=tuple(BACKENDS), default="native", help="what the convolutions run on")
     args = parser.parse_args()
+    load_backend(args.backend)
     skulls = packed_paths(args.data, "val")
     official = [f"{path.name.removesuffix('.skull.xz')}/official" for path in skulls]
     irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
     wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
     target = args.out / "levels.json"
     made_by = weight_hashes(SYSTEMS["cascade"]) | {"cranial-sparse": __version__}
+    made_by |= {} if args.backend == "native" else {"backend": args.backend}
     cases = finished(target, made_by)
     todo = [name for name in wanted if name not in cases]
     with ProcessPoolExecutor(args.jobs) as pool:
-        for name, row in zip(todo, pool.map(partial(score_case, folder=skulls[0].parent), todo), strict=True):
+        for name, row in zip(
+            todo, pool.map(partial(score_case, folder=skulls[0].parent, backend=args.backend), todo), strict=True
+        ):
             cases[name] = row
             print(f"{name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
             write_whole(target, json.dumps({"machine": machine(), "made_by": made_by, "cases": cases}, indent=1))

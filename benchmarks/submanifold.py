@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import Timing, measure, report
-from benchmarks.spconv_cpu import SpconvCpu
 from cranial_sparse.bricks import BrickGrid, coordinates, from_coordinates, lookup
-from cranial_sparse.errors import in_one_line
-from cranial_sparse.sparse_conv import reference, submanifold_conv
+from cranial_sparse.errors import InputError, in_one_line
+from cranial_sparse.sparse_conv import Backend, reference, submanifold_conv
+from cranial_sparse.sparse_conv.backends import load_backend
 
 
 def ellipsoid_shell(size: int, thickness: float) -> Tensor:
@@ -63,32 +63,22 @@ def ours(voxels: Tensor, features: Tensor, weight: Tensor, gradient: Tensor, rep
     ]
 
 
-def spconv(voxels: Tensor, features: Tensor, weight: Tensor, gradient: Tensor, size: int, repeats: int) -> list[Timing]:
-    """Raises ImportError without spconv. Checked against ours, output and both gradients, before it is timed."""
-    peer = SpconvCpu(weight, (size, size, size))
-    x, w = features.detach().requires_grad_(), weight.detach().requires_grad_()
-    out = submanifold_conv(x, w, from_coordinates(voxels))
-    out.backward(gradient)
-    mine = features.detach().requires_grad_()
-    found, pairs = peer(mine, voxels)
-    found.backward(gradient)
-    for got, expected in ((found, out), (mine.grad, x.grad), (peer.weight_gradient(), w.grad)):
-        assert isinstance(got, Tensor)
-        assert isinstance(expected, Tensor)
+def spconv(grid: BrickGrid, features: Tensor, weight: Tensor, gradient: Tensor, repeats: int) -> list[Timing]:
+    """Raises InputError without spconv. Checked against ours, output and both gradients, before it is timed."""
+    peer = load_backend("spconv")
+
+    def layer(on: BrickGrid, backend: Backend | None = peer) -> tuple[Tensor, ...]:
+        x, w = features.detach().requires_grad_(), weight.detach().requires_grad_()
+        out = submanifold_conv(x, w, on, backend=backend)
+        return out, *torch.autograd.grad(out, (x, w), gradient)
+
+    for got, expected in zip(layer(grid), layer(grid, None), strict=True):
         torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
-
-    def layer(pairs: dict | None = None) -> None:
-        peer.layer.zero_grad()
-        peer(features.detach().requires_grad_(), voxels, pairs)[0].backward(gradient)
-
-    def forward() -> None:
-        with torch.no_grad():
-            peer(features, voxels, pairs)
-
     return [
-        measure("spconv: forward", forward, repeats),
-        measure("spconv: forward + backward", lambda: layer(pairs), repeats),
-        measure("spconv: index + forward + backward", layer, repeats),
+        measure("spconv: forward", lambda: submanifold_conv(features, weight, grid, backend=peer), repeats),
+        measure("spconv: forward + backward", lambda: layer(grid), repeats),
+        # the same voxels in a grid that it has not seen
+        measure("spconv: index + forward + backward", lambda: layer(BrickGrid(*grid.arrays)), repeats),
     ]
 
 
@@ -112,14 +102,13 @@ def main() -> None:
     weight = torch.randn(27, options.channels, options.channels, generator=generator) * 0.05
     check(features, weight, grid)
 
-    operands = voxels, features, weight, gradient
-    timings, notes = ours(*operands, options.repeats), []
+    timings, notes = ours(voxels, features, weight, gradient, options.repeats), []
     try:
-        timings += spconv(*operands, options.size, options.repeats)
+        timings += spconv(grid, features, weight, gradient, options.repeats)
         ratio = timings[-1].median / timings[3].median
         notes.append(f"index + forward + backward: {ratio:.2f} × as fast as spconv")
-    except ImportError:
-        notes.append("spconv is not installed: skipped")
+    except InputError as error:
+        notes.append(f"skipped: {error}")
     title = f"submanifold 3³, {options.channels} channels, {len(grid):,} voxels at {options.size}³"
     report(title, timings, notes, options.out, voxels=len(grid))
 

@@ -14,6 +14,7 @@ from cranial_sparse.classical.folds import FOLDS
 from cranial_sparse.data.module import DataConfig
 from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeConfig
+from cranial_sparse.sparse_conv.backends import BACKENDS
 
 T = TypeVar("T")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "64-true")
@@ -70,6 +71,7 @@ class Config:
     name: str = MISSING  # the run's folder in runs_dir
     runs_dir: str = MISSING
     seed: int = MISSING
+    backend: str = MISSING  # what the sparse convolutions run on, one of sparse_conv.backends.BACKENDS
     resume: str | None = MISSING  # null: start anew; auto: from the run's last.ckpt if there is one; else a path
     fast_dev_run: bool = MISSING  # one step and one validation case, nothing written
     network: CascadeConfig = field(default_factory=CascadeConfig)
@@ -192,6 +194,8 @@ def check(config: Config) -> Config:
     training, logging = config.training, config.logging
     if not 0 <= config.seed < 2**32:
         raise InputError(f"seed: expected 0 to {2**32 - 1}, got {config.seed}")
+    if config.backend not in BACKENDS:
+        raise InputError(f"backend: expected one of {', '.join(BACKENDS)}, got '{config.backend}'")
     for name in ("max_steps", "accumulate", "lr", "checkpoint_every", "validate_every"):
         if not getattr(training, name) > 0:
             raise InputError(f"training.{name}: expected more than 0, got {getattr(training, name)}")

@@ -28,6 +28,7 @@ from cranial_sparse.config import Config, LossConfig, load_config, to_plain
 from cranial_sparse.data.module import DataConfig, SkullDataModule
 from cranial_sparse.errors import in_one_line
 from cranial_sparse.networks.cascade import Cascade, CascadeConfig
+from cranial_sparse.sparse_conv.backends import load_backend, set_backend
 from cranial_sparse.training.run import run_folder, train
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -57,8 +58,10 @@ def launch(config: Config) -> int:
     for message in (".*LeafSpec.*", ".*many workers.*", ".*smaller than the logging interval.*"):
         warnings.filterwarnings("ignore", message=message)  # nothing that a user of ours could change
     L.seed_everything(config.seed, verbose=False)
+    network = Cascade(config.network)
+    set_backend(network, load_backend(config.backend))
     data = SkullDataModule(config.data, config.seed, config.training.max_steps * config.training.accumulate)
-    outcome = train(config, Cascade(config.network), data)
+    outcome = train(config, network, data)
     if outcome.signalled is None:
         return 0
     print(f"stopped by {outcome.signalled.name}; resume=auto goes on from {run_folder(config) / 'last.ckpt'}")

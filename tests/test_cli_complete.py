@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from rich.console import Console
 from cranial_sparse.cli import main
 from cranial_sparse.cli.batch import complete_all
 from cranial_sparse.cli.case import Options, complete_case, split_stage
-from cranial_sparse.cli.complete import SYSTEMS
+from cranial_sparse.cli.complete import BACKENDS, SYSTEMS
 from cranial_sparse.cli.inputs import Case, find_inputs
 from cranial_sparse.cli.provenance import sha256
 from cranial_sparse.completion import pipeline
@@ -23,6 +24,7 @@ from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.topology import is_watertight
 from cranial_sparse.io.mesh import read_mesh
 from cranial_sparse.io.volume import read_volume, write_volume
+from cranial_sparse.sparse_conv import backends
 
 TILT = (1.0, 0.0, 0.0, 0.0, 0.96, -0.28, 0.0, 0.28, 0.96)
 GRID = Geometry((50, 52, 54), (3.1, 3.2, 3.0), (-70.5, -80.25, 1000.125), TILT)
@@ -225,11 +227,13 @@ def test_stage_times_still_add_up():
 
 def test_from_the_command_line(skull_file: Path, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
     asked = []
-    monkeypatch.setattr(pipeline, "complete", lambda skull, system: asked.append(system) or knowing(skull))
+    monkeypatch.setattr(pipeline, "complete", lambda skull, *chosen: asked.append(chosen) or knowing(skull))
     arguments = ["complete", str(skull_file), str(tmp_path / "gone.nrrd"), "--out", str(tmp_path / "out")]
-    assert main([*arguments, "--system", "cascade"]) == 1
+    assert main([*arguments, "--system", "cascade", "--backend", "dense"]) == 1
     text = capsys.readouterr().out
-    assert asked == ["cascade"]
+    assert asked == [("cascade", "dense")]
+    options = json.loads((tmp_path / "out" / "one" / "summary.json").read_text())["options"]
+    assert (options["system"], options["backend"]) == ("cascade", "dense")
     assert "one: implant" in text
     assert "gone.nrrd: no such file" in text
     assert main([arguments[0], arguments[1], *arguments[3:], "--system", "cascade"]) == 0
@@ -241,6 +245,18 @@ def test_an_unknown_system_is_refused_before_anything_is_read(tmp_path: Path, ca
         main(["complete", str(tmp_path / "gone.nrrd"), "--out", str(tmp_path), "--system", "mirror"])
     assert done.value.code == 2
     assert re.search("invalid choice: 'mirror'.*cascade.*radial", capsys.readouterr().err)
+
+
+def test_a_backend_that_is_not_there_is_told_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert set(BACKENDS) == set(backends.BACKENDS)
+    monkeypatch.setitem(sys.modules, "spconv_triton.pytorch", None)
+    arguments = ["complete", str(tmp_path / "gone.nrrd"), "--out", str(tmp_path)]
+    assert main([*arguments, "--backend", "spconv_triton"]) == 1
+    assert re.fullmatch(r"error: backend spconv_triton: .* install it: .*\n", capsys.readouterr().err)
+    with pytest.raises(SystemExit):
+        main([*arguments, "--backend", "cudnn"])
 
 
 def test_output_must_be_a_folder(skull_file: Path):

@@ -70,6 +70,7 @@ def test_optional_values_take_null() -> None:
         ("training.level_starts=[0,5]", ["training.level_starts", "3 steps that rise", "[0, 5]"]),
         ("training.level_starts=[0,9,5]", ["training.level_starts", "that rise"]),
         ("name=a/b", ["name", "a/b"]),
+        ("backend=cudnn", ["backend: expected one of native", "minkowski", "got 'cudnn'"]),
         ("seed=-5", ["seed", "0 to 4294967295", "-5"]),
         ("seed=4294967296", ["seed", "0 to 4294967295"]),
     ],

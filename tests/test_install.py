@@ -133,6 +133,24 @@ def test_another_python_makes_the_environment_anew(tmp_path, fake):
     assert f"making {venv} with Python 3.12.1" in install(venv, PYTHON=fake(version="3.12.1")).stdout
 
 
+def test_what_minkowski_needs(tmp_path, fake):
+    """Its build is not tested here: it takes minutes."""
+    venv = tmp_path / "venv"
+    build = ("sh", "scripts/minkowski.sh", str(venv))
+    assert "no virtual environment" in error(install(venv, *build))
+    python = Path(fake(version="3.12", status=0))
+    (venv / "bin").mkdir(parents=True)
+    python.rename(venv / "bin" / "python")
+    assert "expected Python 3.11, got 3.12; set PYTHON=" in error(install(venv, *build))
+    Path(fake(version="3.11")).rename(venv / "bin" / "python")
+    assert "install them (Debian: apt-get install libopenblas-dev)" in error(install(venv, *build, CXX="false"))
+    done = install(venv, *build, CXX="true", PIP_ARGS="--quiet")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "install --quiet --no-build-isolation --no-deps" in (tmp_path / "calls").read_text()
+    Path(fake(pip='echo "x.cpp:1:2: error: no such thing"; exit 1', version="3.11")).rename(venv / "bin" / "python")
+    assert "building MinkowskiEngine: x.cpp:1:2: error: no such thing (log:" in error(install(venv, *build, CXX="true"))
+
+
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_installs_again_only_for_other_settings(tmp_path, fake):
     venv, python = tmp_path / "venv", fake()

@@ -35,12 +35,13 @@ class Options:
     """What a user chose. ``threshold_hu`` matters for CT only."""
 
     system: str = "cascade"
+    backend: str = "native"
     threshold_hu: float = BONE_HU
     overwrite: bool = False
 
     def as_dict(self) -> dict[str, str | float]:
         """What decides the result, as it is written to summary.json."""
-        return {"system": self.system, "threshold_hu": self.threshold_hu}
+        return {"system": self.system, "backend": self.backend, "threshold_hu": self.threshold_hu}
 
 
 def complete_case(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 SYSTEMS = ("cascade", "radial")  # of completion.pipeline, which is slow to import
+BACKENDS = ("native", "reference", "dense", "spconv", "spconv_triton", "minkowski")  # of sparse_conv.backends, likewise
 
 EXAMPLES = """\
 examples:
@@ -49,6 +50,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--system", choices=SYSTEMS, default=SYSTEMS[0], help="which system completes the skull (default: %(default)s)"
     )
+    parser.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default=BACKENDS[0],
+        help="library that the cascade's sparse convolutions run on (default: %(default)s, ours)",
+    )
     parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
     parser.set_defaults(run=run)
@@ -68,12 +75,16 @@ def run(args: argparse.Namespace) -> int:
     def completer(skull: Volume) -> Completion:
         from cranial_sparse.completion.pipeline import complete  # slow to import: not before an input has been read
 
-        return complete(skull, system=args.system)
+        return complete(skull, args.system, args.backend)
 
+    if args.backend != BACKENDS[0]:
+        from cranial_sparse.sparse_conv.backends import load_backend
+
+        load_backend(args.backend)  # a library that is missing is told once, not for every case
     if args.threshold is not None and not math.isfinite(args.threshold):
         raise InputError(f"--threshold {args.threshold}: expected a number of Hounsfield units, such as 150")
     chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
-    options = Options(system=args.system, overwrite=args.overwrite, **chosen)
+    options = Options(system=args.system, backend=args.backend, overwrite=args.overwrite, **chosen)
     found, problems = find_inputs(args.inputs)
     failed = complete_all(found, args.out, completer, options, Console(), problems)
     return 1 if failed else 0

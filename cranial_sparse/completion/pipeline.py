@@ -15,30 +15,32 @@ from cranial_sparse.completion.frame import bone_outside_ml
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
+from cranial_sparse.networks.cascade import Cascade
 
 SYSTEMS = {"cascade": (WEIGHTS, refine.WEIGHTS), "radial": (WEIGHTS,)}  # and what they load
 
 
-def complete(skull: Volume, system: str = "cascade") -> Completion:
+def complete(skull: Volume, system: str = "cascade", backend: str = "native") -> Completion:
     """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``.
 
-    "cascade" refines the radial proposal to 0.45 mm; "radial" is the proposal alone. Raises InputError where the
-    system is not known or the scan cannot be used.
+    "cascade" refines the radial proposal to 0.45 mm on one of sparse_conv.backends.BACKENDS; "radial" is the proposal
+    alone. Raises InputError where the system or the backend is not known or the scan cannot be used.
     """
     if system not in SYSTEMS:
         raise InputError(f"--system: expected one of {', '.join(SYSTEMS)}, got '{system}'")
-    return replace(complete_with(skull, radial_completer, refined=system == "cascade"), weights=SYSTEMS[system])
+    network = refine.shipped_network(backend) if system == "cascade" else None
+    return replace(complete_with(skull, radial_completer, network), weights=SYSTEMS[system])
 
 
-def complete_with(skull: Volume, completer: Completer, refined: bool) -> Completion:
-    """As complete, with any Completer, and with or without the refiner."""
+def complete_with(skull: Volume, completer: Completer, network: Cascade | None) -> Completion:
+    """As complete, with any Completer, and refined by ``network`` where there is one."""
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     field = completer(skull)
     seconds["propose"] = time.perf_counter() - started
-    if field is not None and refined:
+    if field is not None and network is not None:
         started = time.perf_counter()
-        field = refine.refine_field(skull, field, refine.shipped_network())
+        field = refine.refine_field(skull, field, network)
         seconds["refine"] = time.perf_counter() - started
     implant = Volume(np.zeros_like(skull.array), skull.geometry)
     if field is not None:

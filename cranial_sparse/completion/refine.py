@@ -17,6 +17,7 @@ from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.networks.cascade import FIELD_LIMIT, Cascade, CascadeConfig, CascadeInputs, LevelOutput
+from cranial_sparse.sparse_conv.backends import load_backend, set_backend
 
 WEIGHTS = "cascade.safetensors"
 
@@ -54,8 +55,11 @@ def level_lattice(middle: Geometry, levels: int) -> Geometry:
     return Geometry((nx // 2, ny // 2, nz // 2), (2 * sx, 2 * sy, 2 * sz), (x, y, z), middle.direction)
 
 
-def load_network(path: str | Path) -> Cascade:
-    """A cascade from safetensors with its configuration in the metadata. Raises InputError where that is not so."""
+def load_network(path: str | Path, backend: str = "native") -> Cascade:
+    """A cascade from safetensors with its configuration in the metadata, on one of sparse_conv.backends.BACKENDS.
+
+    Raises InputError where the file is not that, or the backend is not there.
+    """
     try:
         with safe_open(str(path), "pt") as stored:
             config = json.loads((stored.metadata() or {})["config"])["network"]
@@ -67,10 +71,11 @@ def load_network(path: str | Path) -> Cascade:
         raise InputError(
             f"{path}: expected weights made by experiments.export, but {' '.join(str(error).split())}; export them again"
         ) from error
+    set_backend(network, load_backend(backend))
     return network.eval()
 
 
 @cache
-def shipped_network() -> Cascade:
-    """The weights that ship with the package; CC BY-NC-SA 4.0, see the model card."""
-    return load_network(str(files("cranial_sparse.assets").joinpath(WEIGHTS)))
+def shipped_network(backend: str = "native") -> Cascade:
+    """The weights that ship with the package; CC BY-NC-SA 4.0, see the model card. Raises as load_network does."""
+    return load_network(str(files("cranial_sparse.assets").joinpath(WEIGHTS)), backend)

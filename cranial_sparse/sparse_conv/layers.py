@@ -1,4 +1,4 @@
-"""The convolutions as modules: parameters and their initialisation, nothing else."""
+"""The convolutions as modules: parameters, their initialisation, and the backend they run on (see backends.set_backend)."""
 
 import math
 
@@ -28,6 +28,7 @@ class SubmanifoldConv3d(nn.Module):
 
     weight: Tensor
     bias: Tensor | None
+    backend: functional.Backend | None = None
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int = 3, bias: bool = True) -> None:
         super().__init__()
@@ -35,7 +36,7 @@ class SubmanifoldConv3d(nn.Module):
         _parameters(self, (steps, in_channels, out_channels), steps * in_channels, out_channels, bias)
 
     def forward(self, features: Tensor, grid: BrickGrid) -> Tensor:
-        return functional.submanifold_conv(features, self.weight, grid, self.bias)
+        return functional.submanifold_conv(features, self.weight, grid, self.bias, self.backend)
 
 
 class DepthwiseConv3d(nn.Module):
@@ -44,6 +45,7 @@ class DepthwiseConv3d(nn.Module):
 
     weight: Tensor
     bias: Tensor | None
+    backend: functional.Backend | None = None
 
     def __init__(self, channels: int, kernel_size: int = 3, bias: bool = True) -> None:
         super().__init__()
@@ -51,7 +53,7 @@ class DepthwiseConv3d(nn.Module):
         _parameters(self, (steps, channels), steps, channels, bias)
 
     def forward(self, features: Tensor, grid: BrickGrid) -> Tensor:
-        return functional.depthwise_conv(features, self.weight, grid, self.bias)
+        return functional.depthwise_conv(features, self.weight, grid, self.bias, self.backend)
 
 
 class DownConv3d(nn.Module):
@@ -59,13 +61,14 @@ class DownConv3d(nn.Module):
 
     weight: Tensor
     bias: Tensor | None
+    backend: functional.Backend | None = None
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
         super().__init__()
         _parameters(self, (8, in_channels, out_channels), 8 * in_channels, out_channels, bias)
 
     def forward(self, features: Tensor, fine: BrickGrid, coarse: BrickGrid) -> Tensor:
-        return functional.down_conv(features, self.weight, fine, coarse, self.bias)
+        return functional.down_conv(features, self.weight, fine, coarse, self.bias, self.backend)
 
 
 class UpConv3d(nn.Module):
@@ -73,10 +76,14 @@ class UpConv3d(nn.Module):
 
     weight: Tensor
     bias: Tensor | None
+    backend: functional.Backend | None = None
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
         super().__init__()
         _parameters(self, (8, in_channels, out_channels), in_channels, out_channels, bias)
 
     def forward(self, features: Tensor, coarse: BrickGrid, fine: BrickGrid) -> Tensor:
-        return functional.up_conv(features, self.weight, coarse, fine, self.bias)
+        return functional.up_conv(features, self.weight, coarse, fine, self.bias, self.backend)
+
+
+CONVOLUTIONS = (SubmanifoldConv3d, DepthwiseConv3d, DownConv3d, UpConv3d)

@@ -9,6 +9,7 @@ import yaml
 
 import experiments.train
 from cranial_sparse.config import load_config
+from cranial_sparse.sparse_conv import dense
 from experiments.train import CONFIGS, main
 from tests.training.boxes import TINY, BoxData
 
@@ -37,6 +38,13 @@ def test_every_sweep_says_what_the_schema_takes(path: Path) -> None:
         for value in values:
             load_config([*fixed, f"{name}={value}"], CONFIGS)
     assert sweep["metric"]["name"] == "val/dsc"
+
+
+def test_a_run_uses_the_backend_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    called, convolve = [], dense.submanifold_conv
+    monkeypatch.setattr(dense, "submanifold_conv", lambda *operands: called.append(1) or convolve(*operands))
+    assert main(["experiment=cascade", *TINY, "fast_dev_run=true", "backend=dense"]) == 0
+    assert called
 
 
 def test_one_line_for_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
