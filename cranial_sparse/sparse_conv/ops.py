@@ -21,15 +21,19 @@ _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 
 
 def _op(fake: Callable, plain: Callable[..., Tensor]) -> Callable[[Callable], Callable]:
-    """Makes a function the CPU kernel of cranial_sparse::<its name>; on a GPU runs that of the same name in Triton where
-    it is installed and serves the type, else ``plain``."""
+    """Makes a function the CPU kernel of cranial_sparse::<its name>; ``plain`` has that name too."""
+    return lambda function: register_op(function, fake, _on_gpu(plain))
 
-    def on_gpu(features: Tensor, *arguments) -> Tensor:
+
+def _on_gpu(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """An op in Triton where that is installed and serves the type, else in plain PyTorch."""
+
+    def run(features: Tensor, *arguments) -> Tensor:
         fast = _triton()
         served = fast is not None and features.dtype in fast.DTYPES
         return (getattr(fast, plain.__name__) if served else plain)(features, *arguments)
 
-    return lambda function: register_op(function, fake, on_gpu)
+    return run
 
 
 @cache
