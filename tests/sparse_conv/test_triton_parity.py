@@ -11,7 +11,7 @@ import torch
 
 from cranial_sparse.bricks import BrickGrid, coarsen, empty, from_coordinates, from_dense
 from cranial_sparse.bricks.ops import child_bricks
-from cranial_sparse.sparse_conv import fallback, native, ops, reference
+from cranial_sparse.sparse_conv import fallback, native, reference
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -25,14 +25,16 @@ CHANNELS = [(1, 5), (24, 3), (33, 16)]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def interpreted_ops():
+def interpreted_ops() -> None:
     """In the interpreter the ops of CPU tensors are those of GPUs."""
     if INTERPRETED:
         from tests.sparse_conv.interpreter_bfloat16 import teach_bfloat16
 
         teach_bfloat16()
+        global library  # its kernels live as long as it does
+        library = torch.library.Library("cranial_sparse", "IMPL")
         for name in NAMES:
-            getattr(ops, name).register_kernel("cpu")(getattr(fast, name))
+            library.impl(name, getattr(fast, name), "CPU", allow_override=True)
 
 
 def random_grid(seed: int = 0, density: float = 0.25) -> BrickGrid:
