@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.submanifold import ellipsoid_shell
+from benchmarks.common.scenes import ellipsoid_shell
 from cranial_sparse.bricks import BrickGrid, from_coordinates
 from cranial_sparse.errors import InputError
 from cranial_sparse.sparse_conv import submanifold_conv

@@ -1,0 +1,89 @@
+"""Measurements in processes of their own, so that none sees another's memory and one that dies takes none along."""
+
+import os
+import resource
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import torch
+
+from benchmarks.common.memory import SHARE, available
+from cranial_sparse.errors import InputError
+
+C = TypeVar("C")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[C, R]):
+    """What came of one case: its result, or the reason why there is none."""
+
+    case: C
+    result: R | None
+    reason: str = ""
+    wrong: bool = False  # whether the reason is a wrong answer
+
+
+def run_cases(
+    function: Callable[[C], R], cases: Sequence[C], threads: int, together: bool = False
+) -> Iterator[Outcome[C, R]]:
+    """``function`` of each case in a fresh process; in one for all with ``together``, as long as it lives.
+
+    A case that needs more memory than there is, that is refused (InputError) or that is answered wrongly
+    (AssertionError) has a reason instead of a result.
+    """
+    pool = None
+    for case in cases:
+        pool = pool or ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(threads,))
+        try:
+            yield pool.submit(_attempt, function, case).result()
+        except BrokenProcessPool:
+            yield Outcome(case, None, "the process died: out of memory, or a crash inside a library")
+            pool = None
+        if pool is not None and not together:
+            pool.shutdown()
+            pool = None
+    if pool is not None:
+        pool.shutdown()
+
+
+def _begin(threads: int) -> None:
+    """A process that asks for more memory than is free is told so, before the system ends another one for it."""
+    torch.set_num_threads(threads)
+    if not torch.cuda.is_available():  # a card's address space counts as well, so there would be nothing left
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        taken = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
+        limit = taken + int(SHARE * available("cpu"))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+
+
+def _attempt(function: Callable[[C], R], case: C) -> Outcome[C, R]:
+    try:
+        return Outcome(case, function(case))
+    except InputError as error:
+        return Outcome(case, None, _line(error))
+    except AssertionError as error:
+        return Outcome(case, None, f"wrong answer: {_line(error)}", wrong=True)
+    except (MemoryError, RuntimeError) as error:
+        reason = "out of memory" if "memory" in str(error) else f"failed: {_line(error)}"
+    _end_if_faulted()
+    return Outcome(case, None, reason)
+
+
+def _end_if_faulted() -> None:
+    """A card that has faulted serves this process no more: another one runs the cases that follow."""
+    if torch.cuda.is_available():
+        try:
+            torch.cuda.synchronize()
+            torch.cuda.empty_cache()
+        except RuntimeError:
+            os._exit(70)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

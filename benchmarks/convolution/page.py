@@ -1,0 +1,75 @@
+"""What the page of the convolution benchmark shows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.common import page, plots
+from benchmarks.common.limits import Limits
+from benchmarks.common.process import Outcome
+from benchmarks.common.text import bytes_text, figure, ratio_text, share_text, time_text
+from benchmarks.convolution.measure import Case, Row
+
+PASSES = ("forward", "input_gradient", "weight_gradient")
+NOTES = (
+    "`index` is the difference of two medians: a forward pass on a grid made anew from its coordinates, and one on a grid "
+    "whose neighbours are known. `layer` is all of it: index, forward, both gradients.",
+    "A library that computes both gradients in one go shows the time of both twice.",
+    "Depthwise: spconv and MinkowskiEngine have none that competes and run a full convolution with diagonal matrices.",
+)
+Outcomes = Sequence[Outcome[Case, Row]]
+
+
+def tables(outcomes: Outcomes, can: Limits) -> list[str]:
+    """A table for each layer and number of channels."""
+    lines: list[str] = []
+    groups = dict.fromkeys((outcome.case.layer, outcome.case.channels) for outcome in outcomes)
+    for name, channels in groups:
+        those = [o for o in outcomes if (o.case.layer, o.case.channels) == (name, channels)]
+        row = next((o.result for o in those if o.result), None)
+        counted = f": {row.pairs / row.voxels:.1f} pairs a voxel, {row.flops / 1e9:.3g} Gflop a pass" if row else ""
+        lines += ["", f"## {name}, {channels} channels{counted}", ""]
+        head = ["", "index", "forward", "input gradient", "weight gradient", "layer", "peak", "of sgemm, forward"]
+        body = [_line(outcome, can) for outcome in those]
+        lines += page.table([*head, "of copy, forward", "layer, × ours"], _against(those, body))
+    return lines
+
+
+def _line(outcome: Outcome[Case, Row], can: Limits) -> list[str]:
+    row = outcome.result
+    if row is None:
+        return [outcome.case.backend, outcome.reason, *[""] * 7]
+    times = (row.forward, row.input_gradient, row.weight_gradient, row.training_layer)
+    sgemm, copied = row.flops / row.forward.median / can.flops, row.bytes / row.forward.median / can.copy
+    return [
+        outcome.case.backend,
+        f"{figure(1e3 * row.index)} ms",
+        *map(time_text, times),
+        bytes_text(row.peak.bytes),
+        share_text(sgemm),
+        share_text(copied),
+    ]
+
+
+def _against(outcomes: Outcomes, body: list[list[str]]) -> list[list[str]]:
+    """Each line, and its time of the whole layer over that of native; below 1 we lose."""
+    ours = next((o.result for o in outcomes if o.case.backend == "native" and o.result), None)
+    ratios = [
+        o.result.training_layer.median / ours.training_layer.median if o.result and ours else None for o in outcomes
+    ]
+    return [[*line, ratio_text(ratio)] for line, ratio in zip(body, ratios, strict=True)]
+
+
+def draw(out: Path, outcomes: Outcomes) -> list[str]:
+    """A bar for each case, of index, forward and gradients."""
+    parts = {
+        f"{o.case.layer} {o.case.channels}, {o.case.backend}": {
+            "index": o.result.index,
+            **{name.replace("_", " "): getattr(o.result, name).median for name in PASSES},
+        }
+        for o in outcomes
+        if o.result
+    }
+    if not plots.can_plot():
+        return [plots.MISSING]
+    plots.bars(out / "convolution.svg", "Time of one layer", "seconds", parts)
+    return [page.picture("convolution.svg", "time of every layer on every library")]

@@ -1,0 +1,90 @@
+#!/bin/sh
+# All that needs a card, on a machine without a network, in under nine minutes: sh benchmarks/gpu.sh
+# Builds the kernels in place, runs the CUDA tests, the benchmarks with --device cuda, and compute-sanitizer where it attaches.
+# OUT is the folder for logs, pages and the summary (out/gpu); PYTHON has a torch for the card (python3); WHEELS is a folder
+# with wheels of what PYTHON lacks; MINUTES is what all may take (9). The status is that of the worst step.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+out=${OUT:-out/gpu}
+python=${PYTHON:-python3}
+deadline=$(($(date +%s) + ${MINUTES:-9} * 60))
+mkdir -p "$out/logs" || exit 1
+out=$(cd "$out" && pwd)
+summary=$out/summary.txt
+worst=0
+: >"$summary"
+
+say() { echo "$*" | tee -a "$summary"; }
+
+# step NAME SECONDS COMMAND...: no longer than SECONDS and what is left of the time; its output goes to logs/NAME.log.
+step() {
+    name=$1 limit=$2
+    shift 2
+    left=$((deadline - $(date +%s)))
+    if [ "$left" -lt 5 ]; then
+        say "$name: left out, the time is up"
+        worst=1
+        return 1
+    fi
+    [ "$limit" -lt "$left" ] || limit=$left
+    begun=$(date +%s)
+    timeout -k 5 "$limit" "$@" >"$out/logs/$name.log" 2>&1
+    status=$?
+    took=$(($(date +%s) - begun))
+    case $status in
+        0) say "$name: exit 0 in $took s" ;;
+        124 | 137) say "$name: exit $status, stopped after $took s" ;;
+        *) say "$name: exit $status in $took s: $(tail -n 1 "$out/logs/$name.log" | cut -c 1-160)" ;;
+    esac
+    [ "$status" -eq 0 ] || worst=1
+    return "$status"
+}
+
+# The extension goes where its source package lies; other builds of it are not touched.
+# shellcheck disable=SC2016  # the shell of the step expands
+build='set -e
+nanobind=$("$0" -m nanobind --cmake_dir)
+cmake -S . -B "$1/build" -G Ninja -DPython_EXECUTABLE="$(command -v "$0")" -Dnanobind_ROOT="$nanobind"
+cmake --build "$1/build" --target _kernels
+cp "$1"/build/_kernels*.so cranial_sparse/'
+
+card=$("$python" -c 'import torch; print(torch.cuda.get_device_name() if torch.cuda.is_available() else "")' 2>/dev/null)
+if [ -z "$card" ]; then
+    say "no card: $python sees none through torch; set PYTHON to one with a torch for CUDA"
+    say "dry run: nothing was built, tested or measured"
+    exit 3
+fi
+say "card: $card"
+if [ -n "${WHEELS:-}" ]; then
+    step wheels 60 "$python" -m pip install -q --no-index --no-deps --find-links "$WHEELS" --target "$out/site" "$WHEELS"/*.whl
+    PYTHONPATH=$out/site${PYTHONPATH:+:$PYTHONPATH}
+fi
+PYTHONPATH=.${PYTHONPATH:+:$PYTHONPATH}
+CRANIAL_SPARSE_CACHE=$out/cache
+export PYTHONPATH CRANIAL_SPARSE_CACHE PYTHONUNBUFFERED=1 PYTHONUTF8=1
+
+step build 90 sh -c "$build" "$python" "$out"
+step tests 110 "$python" -m pytest -q -rs -p no:cacheprovider tests/cuda tests/sparse_conv
+bench() {
+    name=$1 limit=$2
+    shift 2
+    step "$name" "$limit" "$python" -m benchmarks "$name" --device cuda --out "$out" "$@"
+}
+bench upsampling 45 --repeats 50
+bench convolution 80 --channels 16,32 --repeats 20
+bench dense_vs_sparse 90 --repeats 10
+bench scaling 50 --repeats 5 --batches 1,4
+for tool in memcheck racecheck; do
+    if ! command -v compute-sanitizer >/dev/null; then
+        say "$tool: left out, compute-sanitizer is not on PATH"
+        continue
+    fi
+    before=$worst
+    if ! step "$tool" 40 compute-sanitizer --tool "$tool" --error-exitcode 9 "$python" -m pytest -q tests/cuda/test_on_a_card.py &&
+        grep -qi -e 'device not supported' -e 'unable to \(attach\|find\|connect\)' "$out/logs/$tool.log"; then
+        say "$tool: cannot attach on this machine, which is no fault of the kernels"
+        worst=$before
+    fi
+done
+say "all: exit $worst; logs and pages are in $out"
+exit "$worst"

@@ -1,0 +1,61 @@
+"""Cases in processes of their own: what they take, and what becomes of those that fail."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from benchmarks.common.memory import check_fit, peak_of
+from benchmarks.common.process import Outcome, run_cases
+from cranial_sparse.errors import InputError
+
+MIB = 1 << 20
+
+
+def take(mebibytes: int) -> int:
+    """Bytes at the peak of filling an array of this size, which is freed again."""
+    return peak_of(lambda: bytearray(mebibytes * MIB).count(1), "cpu").process
+
+
+def fail(how: str) -> int:
+    if how == "refused":
+        raise InputError("expected less")
+    if how == "wrong":
+        raise AssertionError("output: 0.5")
+    if how == "memory":
+        torch.empty(1 << 50, dtype=torch.uint8)
+    if how == "died":
+        os._exit(9)
+    return os.getpid()
+
+
+def outcomes(function: Callable, cases: list, together: bool = False) -> list[Outcome]:
+    return list(run_cases(function, cases, 1, together))
+
+
+def test_a_peak_is_that_of_the_call_alone() -> None:
+    large, small = (outcome.result for outcome in outcomes(take, [96, 32], together=True))
+    assert 90 * MIB < large < 110 * MIB
+    assert 28 * MIB < small < 45 * MIB
+
+
+def test_a_case_that_fails_has_a_reason_and_the_others_run() -> None:
+    refused, wrong, memory, died, fine = outcomes(fail, ["refused", "wrong", "memory", "died", ""], together=True)
+    assert (refused.reason, refused.wrong) == ("expected less", False)
+    assert (wrong.reason, wrong.wrong) == ("wrong answer: output: 0.5", True)
+    assert memory.reason == "out of memory"
+    assert "process died" in died.reason
+    assert fine.result
+    assert not fine.reason
+
+
+def test_every_case_has_a_process_of_its_own() -> None:
+    first, second = (outcome.result for outcome in outcomes(fail, ["", ""]))
+    assert len({first, second, os.getpid()}) == 3
+
+
+def test_what_does_not_fit_is_told_with_its_size() -> None:
+    check_fit(1, "cpu")
+    with pytest.raises(InputError, match=r"does not fit: needs 1\.02e\+03 GiB|does not fit: needs 1024 GiB or more"):
+        check_fit(1 << 40, "cpu")
