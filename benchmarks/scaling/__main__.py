@@ -16,6 +16,7 @@ from cranial_sparse.bricks import BrickGrid, save, surface
 from cranial_sparse.errors import InputError, in_one_line
 
 NAME = "scaling"
+WIDTHS = [16, 32, 64]  # of the U-Net
 EXAMPLES = """\
   python -m benchmarks scaling                                    # 128³ to 1024³, and batches of 1 to 8
   python -m benchmarks scaling --sizes 128,256 --batches 1,2
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     made.add_argument("--backend", default="native", help="what convolutions run on (default: %(default)s)")
     options = parse(made, arguments)
-    full, widths = 512, (16, 32, 64)
+    full, widths = 512, tuple(WIDTHS)
     if options.quick:
         options.sizes, options.batches, options.batch_size, options.repeats = "32,64", "1,2", 32, 2
         options.data, full, widths = None, 64, (16, 16)

@@ -1,7 +1,6 @@
 """Where there is something: occupancy in bricks of 8×8×8 bits."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -43,14 +42,22 @@ class BrickGrid:
     def num_bricks(self) -> int:
         return self.coords.shape[0]
 
-    @cached_property
-    def num_voxels(self) -> int:
-        return int(self.offsets[-1])
+    # Read from the device once, and not by cached_property, whose lock the compiler of PyTorch stops at.
 
-    @cached_property
+    @property
+    def num_voxels(self) -> int:
+        known = self.__dict__.get("_num_voxels")
+        if known is None:
+            known = self.__dict__["_num_voxels"] = int(self.offsets[-1])
+        return known
+
+    @property
     def batch_size(self) -> int:
         """The highest batch index in use + 1."""
-        return int(self.coords[-1, 0]) + 1 if self.num_bricks else 0
+        known = self.__dict__.get("_batch_size")
+        if known is None:
+            known = self.__dict__["_batch_size"] = int(self.coords[-1, 0]) + 1 if self.num_bricks else 0
+        return known
 
     @property
     def device(self) -> torch.device:

@@ -12,29 +12,25 @@ from torch import Tensor
 
 from cranial_sparse.bricks import cuda, reference
 from cranial_sparse.bricks.checks import check_box, check_rows, check_voxels
-from cranial_sparse.bricks.cuda.compiler import can_compile
+from cranial_sparse.bricks.cuda.launch import usable
 from cranial_sparse.bricks.grid import BrickGrid
 from cranial_sparse.bricks.kernels import address, native, view
+from cranial_sparse.bricks.library import register_autograd, register_op
 
 Arrays = tuple[Tensor, Tensor, Tensor]
 
 
-def _op(fake: Callable, plain: Callable) -> Callable:
-    """Registers a function as the CPU kernel of cranial_sparse::<its name>; on a GPU, that of the same name in
-    bricks.cuda where it can be compiled, else ``plain``."""
+def _op(fake: Callable, plain: Callable) -> Callable[[Callable], Callable]:
+    """Makes a function the CPU kernel of cranial_sparse::<its name>; on a GPU runs that of the same name in bricks.cuda
+    where the card can be compiled for, else ``plain``."""
 
     def register(function: Callable) -> Callable:
-        on_gpu = getattr(cuda, function.__name__, None)
+        compiled = getattr(cuda, function.__name__, None)
 
-        def elsewhere(*arguments):
-            return (on_gpu if on_gpu and can_compile() else plain)(*arguments)
+        def on_gpu(first, *rest):
+            return (compiled if compiled and usable(first.device.index) else plain)(first, *rest)
 
-        op = torch.library.custom_op(
-            f"cranial_sparse::{function.__name__}", function, mutates_args=(), device_types="cpu"
-        )
-        op.register_kernel("cuda")(elsewhere)
-        op.register_fake(fake)
-        return op
+        return register_op(function, fake, on_gpu)
 
     return register
 
@@ -214,7 +210,7 @@ def _inherit_backward(ctx, gradient):
     return out, *([None] * 7)
 
 
-inherit.register_autograd(_inherit_backward, setup_context=_save_inherit)
+register_autograd(inherit, _inherit_backward, _save_inherit)
 
 
 _COMBINE = {"union": reference.union, "intersection": reference.intersection, "difference": reference.difference}

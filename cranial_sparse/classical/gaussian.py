@@ -7,11 +7,13 @@ Williams, Gaussian Processes for Machine Learning, 2006, eq. 2.19, with a low-ra
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 from scipy.ndimage import distance_transform_edt
+from torch import Tensor
 
 from cranial_sparse.classical.maps import PIXEL_MM
 
@@ -83,13 +85,11 @@ def conditional_mean(
     if not data.any():
         raise ValueError("known: expected some pixels to condition on, got none")
     a, b = np.nonzero(data), np.nonzero(target)
-    modes_a, modes_b = model.modes[:, *a].astype(np.float64), model.modes[:, *b].astype(np.float64)  # type: ignore
-    spread_a, spread_b = model.spread[a].astype(np.float64), model.spread[b].astype(np.float64)
-    covariance = modes_a.T @ modes_a + spread_a[:, None] * spread_a * _correlation(surface[a], surface[a], kernel)
-    covariance[np.diag_indices_from(covariance)] += kernel.noise**2
-    cross = modes_b.T @ modes_a + spread_b[:, None] * spread_a * _correlation(surface[b], surface[a], kernel)
-    factor = cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
-    return model.mean[b] + cross @ cho_solve(factor, values[a] - model.mean[a], check_finite=False)
+    covariance = _covariance(a, a, model, surface, kernel)
+    covariance.diagonal().add_(kernel.noise**2)
+    deviation = torch.from_numpy(values[a] - model.mean[a]).double()[:, None]
+    weights = torch.cholesky_solve(deviation, torch.linalg.cholesky(covariance))
+    return model.mean[b] + (_covariance(b, a, model, surface, kernel) @ weights)[:, 0].numpy()
 
 
 def _conditioning_pixels(hole: NDArray) -> NDArray[np.bool_]:
@@ -100,12 +100,28 @@ def _conditioning_pixels(hole: NDArray) -> NDArray[np.bool_]:
     return (every(2) & (distance < 10)) | (every(4) & (distance < 40)) | every(8)
 
 
-def _matern(p: NDArray, q: NDArray, length: float) -> NDArray[np.float64]:
-    squared = (p**2).sum(1)[:, None] + (q**2).sum(1) - 2 * p @ q.T
-    scaled = np.sqrt(3 * np.maximum(squared, 0)) / length
-    return (1 + scaled) * np.exp(-scaled)
+Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
 
-def _correlation(p: NDArray, q: NDArray, kernel: Kernel) -> NDArray[np.float64]:
-    same = _matern(p, q, kernel.length)
-    return same + kernel.mirror * _matern(p, q * [-1, 1, 1], kernel.length) if kernel.mirror else same
+def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:
+    """Prior covariance of the map, mm², between pixels ``a`` and ``b``: float64 [A, B].
+
+    In torch and in place: making matrices of thousands squared takes longer than filling them.
+    """
+    p, q = surface[a], surface[b]
+    covariance = _matern(p, q, kernel.length)
+    if kernel.mirror:
+        covariance.add_(_matern(p, q * [-1, 1, 1], kernel.length), alpha=kernel.mirror)
+    (spread_p, modes_p), (spread_q, modes_q) = (
+        (torch.from_numpy(model.spread[at]).double(), torch.from_numpy(model.modes[(slice(None), *at)]).double())
+        for at in (a, b)
+    )
+    covariance.mul_(spread_p[:, None]).mul_(spread_q)
+    return covariance.addmm_(modes_p.T, modes_q)
+
+
+def _matern(p: NDArray, q: NDArray, length: float) -> Tensor:
+    x, y = (torch.from_numpy(points * (np.sqrt(3) / length)) for points in (p, q))
+    scaled = (x.square().sum(1)[:, None] + y.square().sum(1)).addmm_(x, y.T, alpha=-2).clamp_(min=0).sqrt_()
+    decay = scaled.neg().exp_()
+    return scaled.add_(1).mul_(decay)

@@ -42,8 +42,22 @@ def to_pixel(unit: NDArray) -> NDArray[np.float64]:
 
 
 def look_up(image: NDArray, pixels: NDArray) -> NDArray:
-    """An image [P, P] at fractional pixels [..., 2], linearly interpolated, constant beyond the edge."""
-    return map_coordinates(image, np.moveaxis(pixels, -1, 0), order=1, mode="nearest", prefilter=False)
+    """An image [P, P], or several as [P, P, K], at fractional pixels [*, 2]: [*] or [*, K].
+
+    Linearly interpolated, constant beyond the edge: scipy's map_coordinates (order 1, mode "nearest"), in one sweep for
+    all images, which lie beside one another in memory.
+    """
+    last = image.shape[0] - 1
+    place = np.clip(pixels, 0, last)
+    first = np.minimum(place.astype(np.intp), last - 1)
+    corner = first[..., 0] * (last + 1) + first[..., 1]
+    u, v = np.moveaxis((place - first).reshape(*first.shape, *[1] * (image.ndim - 2)), first.ndim - 1, 0)
+    flat = image.reshape(-1, *image.shape[2:])
+    found = flat[corner] * ((1 - u) * (1 - v))
+    found += flat[corner + 1] * ((1 - u) * v)
+    found += flat[corner + last + 1] * (u * (1 - v))
+    found += flat[corner + last + 2] * (u * v)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,7 +47,7 @@ def missing_bone(logits: NDArray, box: tuple[slice, slice, slice], skull: Volume
     not along an axis of thick slices, where two voxels may be all that a bone has.
     """
     proposed = (logits > 0) & ~skull.array[box]
-    implant = np.zeros(skull.array.shape, bool)
+    implant = np.zeros_like(skull.array)  # in the order of its axes too, in which it will be written
     tight = find_objects(proposed.astype(np.uint8)) if proposed.any() else []
     if not tight:
         return Volume(implant, skull.geometry)

@@ -7,7 +7,7 @@ from scipy.ndimage import affine_transform
 
 from cranial_sparse.bricks import from_dense
 from cranial_sparse.completion.frame import Pose
-from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.geometry import Geometry, Volume, c_ordered
 
 BLOCK = 16  # voxels along a block: small enough to pass over air, large enough to be worth a call
 CELL = 8  # voxels along a brick of the source
@@ -38,8 +38,8 @@ def resample_near(
     mask: NDArray[np.bool_], changed: NDArray[np.bool_], matrix: NDArray, offset: NDArray, out: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """As resample, in place and only where ``changed`` (of the mask's shape) can matter; ``out`` stands elsewhere."""
-    source = np.ascontiguousarray(mask).view(np.uint8)
-    for start in _blocks(changed, matrix, offset, out.shape):
+    source = c_ordered(mask).view(np.uint8)
+    for start in _blocks(source.view(bool) if changed is mask else c_ordered(changed), matrix, offset, out.shape):
         end = np.minimum(start + BLOCK, out.shape)
         size, at = tuple((end - start).tolist()), matrix @ start + offset
         block = affine_transform(source, matrix, at, size, np.float32, order=1, mode="grid-constant", prefilter=False)
@@ -56,7 +56,7 @@ def _blocks(mask: NDArray[np.bool_], matrix: NDArray, offset: NDArray, shape: tu
     high = np.floor((first + np.maximum(across, 0).sum(1) + 1) / CELL).astype(int) + 1
     cells = [-(-size // CELL) for size in mask.shape]
     below = np.zeros([size + 1 for size in cells], np.int32)  # bricks with bone below a corner, along each axis
-    bricks = from_dense(torch.from_numpy(np.ascontiguousarray(mask))).coords[:, 1:].numpy() + 1
+    bricks = from_dense(torch.from_numpy(mask)).coords[:, 1:].numpy() + 1
     below[tuple(bricks.T)] = 1
     below = below.cumsum(0).cumsum(1).cumsum(2)
     low, high = (np.clip(corner, 0, cells) for corner in (low, high))

@@ -84,9 +84,9 @@ class Level(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         hidden = self.embed(inputs)
         if self.inherit is not None and above is not None:
-            hidden = hidden + self.inherit(above[0], above[1], grid)
+            hidden = self.inherit(above[0], above[1], grid).add_(hidden)
         hidden = self.unet(hidden, grid)
-        out = self.head(torch.relu(self.norm(hidden)))  # [N, 1 or 9]
+        out = self.head(torch.relu_(self.norm(hidden)))  # [N, 1 or 9]
         return hidden, out[:, 0], out[:, 1:]
 
 

@@ -1,10 +1,10 @@
 """Sparse convolutions as functions of features ``[N, C]`` and the grids they live on.
 
-A backend is anything with these four functions, without the bias: ``native`` on the CPU, ``reference`` elsewhere,
-unless one is given. All are differentiable; with ``native`` once, for the gradient of a weight has no gradient.
+A backend is anything with these four functions, without the bias: ``native``, unless one is given. All are
+differentiable; with ``native`` once, for the gradient of a weight has no gradient.
 
 All raise ValueError where rows, channels, offsets or the bias do not fit, and on the CPU TypeError where the operands
-are not all float32 or all float64.
+are not all float32 or all float64. On a GPU they may be float16 or bfloat16 too.
 """
 
 from typing import Protocol
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cranial_sparse.bricks import BrickGrid
 from cranial_sparse.bricks.checks import check_rows, check_tensor
-from cranial_sparse.sparse_conv import native, reference
+from cranial_sparse.sparse_conv import native
 
 
 class Backend(Protocol):
@@ -36,7 +36,7 @@ def submanifold_conv(
     ``torch.nn.functional.conv3d``. Source: Graham et al., CVPR 2018, arXiv:1711.10275.
     """
     check_rows("features", features.shape[0], grid.num_voxels)
-    return _add(_backend(features, backend).submanifold_conv(features, weight, grid), weight, bias)
+    return _add((backend or native).submanifold_conv(features, weight, grid), weight, bias)
 
 
 def depthwise_conv(
@@ -44,7 +44,7 @@ def depthwise_conv(
 ) -> Tensor:
     """Submanifold convolution of every channel by itself: ``features [N, C]``, ``weight [k³, C]``, ``bias [C]``."""
     check_rows("features", features.shape[0], grid.num_voxels)
-    return _add(_backend(features, backend).depthwise_conv(features, weight, grid), weight, bias)
+    return _add((backend or native).depthwise_conv(features, weight, grid), weight, bias)
 
 
 def down_conv(
@@ -61,7 +61,7 @@ def down_conv(
     voxels whose parent is not in the coarse grid are left out.
     """
     check_rows("features", features.shape[0], fine.num_voxels)
-    return _add(_backend(features, backend).down_conv(features, weight, fine, coarse), weight, bias)
+    return _add((backend or native).down_conv(features, weight, fine, coarse), weight, bias)
 
 
 def up_conv(
@@ -78,13 +78,7 @@ def up_conv(
     voxel without a parent gets zero (and the bias).
     """
     check_rows("features", features.shape[0], coarse.num_voxels)
-    return _add(_backend(features, backend).up_conv(features, weight, coarse, fine), weight, bias)
-
-
-def _backend(features: Tensor, backend: Backend | None) -> Backend:
-    if backend is not None:
-        return backend
-    return native if features.device.type == "cpu" else reference
+    return _add((backend or native).up_conv(features, weight, coarse, fine), weight, bias)
 
 
 def _add(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -1,4 +1,4 @@
-"""Backend on the project's own kernels (kernels/cpu)."""
+"""Backend on the project's own kernels: kernels/cpu, on GPUs sparse_conv/triton."""
 
 from torch import Tensor
 

@@ -1,17 +1,49 @@
-"""Sparse convolutions as custom ops: schema, CPU kernel, plain PyTorch on GPUs, fake kernel, autograd.
+"""Sparse convolutions as custom ops: schema, CPU kernel, Triton or plain PyTorch on GPUs, fake kernel, autograd.
 
 ``transposed`` swaps the channels of the weight and, for submanifold kernels, reverses its offsets; the input gradient
 of an op is thereby an op of the same set. Differentiable once: the ops of weight gradients have no gradients.
 """
+
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from cranial_sparse.bricks.checks import check_rows
 from cranial_sparse.bricks.kernels import address, bits, native
+from cranial_sparse.bricks.library import register_autograd, register_op
 from cranial_sparse.sparse_conv import fallback, operands
 
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
+
+
+def _op(fake: Callable, plain: Callable[..., Tensor]) -> Callable[[Callable], Callable]:
+    """Makes a function the CPU kernel of cranial_sparse::<its name>; ``plain`` has that name too."""
+    return lambda function: register_op(function, fake, _on_gpu(plain))
+
+
+def _on_gpu(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """An op in Triton where that is installed and serves the type, else in plain PyTorch."""
+
+    def run(features: Tensor, *arguments) -> Tensor:
+        fast = _triton()
+        served = fast is not None and features.dtype in fast.DTYPES
+        return (getattr(fast, plain.__name__) if served else plain)(features, *arguments)
+
+    return run
+
+
+@cache
+def _triton() -> ModuleType | None:
+    """The ops in Triton, imported when a GPU first needs them; builds of torch for GPUs bring it along."""
+    if find_spec("triton") is None:
+        return None
+    from cranial_sparse.sparse_conv import triton
+
+    return triton
 
 
 def _kernel(name: str, x: Tensor, y: Tensor):
@@ -37,7 +69,7 @@ def _pair(children: Tensor, fine_masks: Tensor, fine_offsets: Tensor, coarse_mas
 # Submanifold
 
 
-@torch.library.custom_op("cranial_sparse::submanifold_conv", mutates_args=(), device_types="cpu")
+@_op(operands.submanifold, fallback.submanifold_conv)
 def submanifold_conv(
     features: Tensor, weight: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, transposed: bool
 ) -> Tensor:
@@ -52,7 +84,7 @@ def submanifold_conv(
     return out
 
 
-@torch.library.custom_op("cranial_sparse::submanifold_conv_weight", mutates_args=(), device_types="cpu")
+@_op(operands.submanifold_weight, fallback.submanifold_conv_weight)
 def submanifold_conv_weight(
     features: Tensor, gradient: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, steps: int
 ) -> Tensor:
@@ -83,13 +115,13 @@ def _submanifold_backward(ctx, gradient):
     return features_gradient, weight_gradient, None, None, None, None
 
 
-submanifold_conv.register_autograd(_submanifold_backward, setup_context=_save_submanifold)
+register_autograd(submanifold_conv, _submanifold_backward, _save_submanifold)
 
 
 # Depthwise
 
 
-@torch.library.custom_op("cranial_sparse::depthwise_conv", mutates_args=(), device_types="cpu")
+@_op(operands.depthwise, fallback.depthwise_conv)
 def depthwise_conv(
     features: Tensor, weight: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, transposed: bool
 ) -> Tensor:
@@ -103,7 +135,7 @@ def depthwise_conv(
     return out
 
 
-@torch.library.custom_op("cranial_sparse::depthwise_conv_weight", mutates_args=(), device_types="cpu")
+@_op(operands.depthwise_weight, fallback.depthwise_conv_weight)
 def depthwise_conv_weight(
     features: Tensor, gradient: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, steps: int
 ) -> Tensor:
@@ -128,13 +160,13 @@ def _depthwise_backward(ctx, gradient):
     return features_gradient, weight_gradient, None, None, None, None
 
 
-depthwise_conv.register_autograd(_depthwise_backward, setup_context=_save_submanifold)
+register_autograd(depthwise_conv, _depthwise_backward, _save_submanifold)
 
 
 # Strided: children (the fine bricks of each coarse brick), masks and offsets of both grids
 
 
-@torch.library.custom_op("cranial_sparse::down_conv", mutates_args=(), device_types="cpu")
+@_op(operands.strided, fallback.down_conv)
 def down_conv(
     features: Tensor,
     weight: Tensor,
@@ -159,7 +191,7 @@ def down_conv(
     return out
 
 
-@torch.library.custom_op("cranial_sparse::up_conv", mutates_args=(), device_types="cpu")
+@_op(operands.strided, fallback.up_conv)
 def up_conv(
     features: Tensor,
     weight: Tensor,
@@ -185,7 +217,7 @@ def up_conv(
     return out
 
 
-@torch.library.custom_op("cranial_sparse::strided_conv_weight", mutates_args=(), device_types="cpu")
+@_op(operands.strided_weight, fallback.strided_conv_weight)
 def strided_conv_weight(
     features: Tensor,
     gradient: Tensor,
@@ -228,22 +260,5 @@ def _strided_backward(ctx, gradient, inverse, coarse_features: bool):
     return features_gradient, weight_gradient, *([None] * 7)
 
 
-down_conv.register_autograd(
-    lambda ctx, gradient: _strided_backward(ctx, gradient, up_conv, False), setup_context=_save_strided
-)
-up_conv.register_autograd(
-    lambda ctx, gradient: _strided_backward(ctx, gradient, down_conv, True), setup_context=_save_strided
-)
-
-
-for op, plain, output in (
-    (submanifold_conv, fallback.submanifold_conv, operands.submanifold),
-    (submanifold_conv_weight, fallback.submanifold_conv_weight, operands.submanifold_weight),
-    (depthwise_conv, fallback.depthwise_conv, operands.depthwise),
-    (depthwise_conv_weight, fallback.depthwise_conv_weight, operands.depthwise_weight),
-    (down_conv, fallback.down_conv, operands.strided),
-    (up_conv, fallback.up_conv, operands.strided),
-    (strided_conv_weight, fallback.strided_conv_weight, operands.strided_weight),
-):
-    op.register_kernel("cuda")(plain)
-    op.register_fake(output)
+register_autograd(down_conv, lambda ctx, gradient: _strided_backward(ctx, gradient, up_conv, False), _save_strided)
+register_autograd(up_conv, lambda ctx, gradient: _strided_backward(ctx, gradient, down_conv, True), _save_strided)

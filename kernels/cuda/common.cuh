@@ -9,7 +9,7 @@ using namespace brick;
 
 constexpr int LANES = 32;
 constexpr u32 ALL = 0xFFFFFFFFu;
-constexpr i64 NO_KEY = 0x7FFFFFFFFFFFFFFFll;  // sorts behind every key
+constexpr i64 NO_KEY = -1;  // sorts before every key
 
 __device__ inline i64 thread_index() { return (i64)blockIdx.x * blockDim.x + threadIdx.x; }
 __device__ inline i64 warp_index() { return thread_index() / LANES; }

@@ -4,6 +4,7 @@
 #include "scan.cuh"
 
 constexpr int EMIT_WARPS = 8, PER_BLOCK = 32;  // 256 threads make 32 candidates
+constexpr u64 NO_BRICK = ~0ull;
 
 // Where a grid is written, with room for all candidates.
 struct NewGrid {
@@ -18,7 +19,7 @@ struct NewGrid {
 // mask, eight words of shared memory that hold zeros, and returns the key. Bricks without voxels are left out.
 template <class Make>
 __device__ void emit(i64 count, const NewGrid& out, const Make& make) {
-  __shared__ u64 masks[PER_BLOCK][WORDS];
+  __shared__ u64 masks[PER_BLOCK][WORDS + 1];  // one more: lanes that read a column meet in no bank
   __shared__ i64 keys[PER_BLOCK];
   __shared__ u64 before[PER_BLOCK];
   i64 block = take_ticket(out.state), first = block * PER_BLOCK;
@@ -38,7 +39,7 @@ __device__ void emit(i64 count, const NewGrid& out, const Make& make) {
     u64 own = voxels ? tally(1, voxels) : 0;
     u64 sum = inclusive_sum(own, lane), total = __shfl_sync(ALL, sum, LANES - 1);
     u64 prefix = prefix_of_block(out.state, block, total, lane);
-    before[lane] = prefix + sum - own;
+    before[lane] = voxels ? prefix + sum - own : NO_BRICK;
     if (block == gridDim.x - 1 && lane == 0) {
       out.counts[0] = bricks_in(prefix + total);
       out.counts[1] = voxels_in(prefix + total);
@@ -46,14 +47,14 @@ __device__ void emit(i64 count, const NewGrid& out, const Make& make) {
     }
   }
   __syncthreads();
-  for (int i = warp; i < PER_BLOCK; i += EMIT_WARPS) {
-    u64 word = lane < WORDS ? masks[i][lane] : 0;
-    if (!__any_sync(ALL, word != 0)) continue;
-    i64 at = bricks_in(before[i]);
-    if (lane < WORDS) out.masks[at * WORDS + lane] = word;
-    if (lane == 0) {
-      coords_of(keys[i], out.coords + 4 * at);
-      out.offsets[at] = voxels_in(before[i]);
-    }
+  int i = threadIdx.x / WORDS, x = threadIdx.x % WORDS;  // a word a thread
+  if (before[i] == NO_BRICK) return;
+  i64 at = bricks_in(before[i]);
+  out.masks[at * WORDS + x] = masks[i][x];
+  if (x == 0) {
+    i32 c[4];
+    coords_of(keys[i], c);
+    reinterpret_cast<int4*>(out.coords)[at] = make_int4(c[0], c[1], c[2], c[3]);
   }
+  if (x == 1) out.offsets[at] = voxels_in(before[i]);
 }

@@ -1,7 +1,7 @@
 // Brick keys and rows: unique keys, lookup, neighbours, children, coordinates, parents.
 #include "scan.cuh"
 
-// Each of ascending keys once, without NO_KEY; their number goes to *count. 256 threads a block.
+// Each of ascending keys once, without NO_KEY; their number goes to *count.
 KERNEL unique_keys(const i64* keys, i64 length, i64* unique, i64* count, u64* state) {
   __shared__ u32 heads_of[LANES];
   __shared__ u64 before[LANES];
@@ -59,11 +59,19 @@ KERNEL child_bricks(const i32* coarse, i64 bricks, const i32* fine, i64 fine_bri
 // Calls visit(row, x, y, z) for each voxel of a brick, in order, 32 voxels of space at a time: one warp.
 template <class Visit>
 __device__ void each_voxel(const u64* mask, i64 row, int lane, const Visit& visit) {
-  for (int x = 0; x < WORDS; ++x) {
-    u64 word = mask[x];
-    for (int bit = lane; bit < 64; bit += LANES)
-      if (word >> bit & 1) visit(row + popcount(word & ((1ull << bit) - 1)), x, bit / SIDE, bit % SIDE);
-    row += popcount(word);
+  u32 half = lane < 2 * WORDS ? reinterpret_cast<const u32*>(mask)[lane] : 0;  // little endian: z first, then y, x
+  int own = __popc(half), before = own;
+  for (int step = 1; step < 2 * WORDS; step *= 2) {
+    int other = __shfl_up_sync(ALL, before, step);
+    if (lane >= step) before += other;
+  }
+  before -= own;
+#pragma unroll
+  for (int i = 0; i < 2 * WORDS; ++i) {
+    u32 bits = __shfl_sync(ALL, half, i);
+    int below = __shfl_sync(ALL, before, i);
+    if (bits >> lane & 1)
+      visit(row + below + __popc(bits & ((1u << lane) - 1)), i / 2, i % 2 * 4 + lane / SIDE, lane % SIDE);
   }
 }
 
@@ -102,11 +110,12 @@ KERNEL parents(const i32* fine_coords, const u64* fine_masks, const i64* fine_of
 // The features of every fine voxel's parent, without the list of parents: `units` pieces of Piece a row, zeros where
 // there is no parent. One warp a fine brick; lanes share a row, so that memory is read and written in whole sectors.
 template <class Piece>
-__device__ void inherit_pieces(Grid fine, Grid coarse, const Piece* features, i64 units, Piece* out) {
+__device__ void inherit_pieces(Grid fine, Grid coarse, const Piece* __restrict__ features, i64 units,
+                               Piece* __restrict__ out) {
   __shared__ i64 row_of[8][64];
   i64 b = warp_index();
-  if (b >= fine.bricks) return;
-  int lane = lane_index();
+  if (b >= fine.bricks || units == 0) return;
+  int lane = lane_index(), width = (int)units;
   i64* rows = row_of[threadIdx.x / LANES];
   const i32* c = fine.coords + 4 * b;
   i64 parent = find_brick(coarse.coords, coarse.bricks, c[0], c[1] >> 1, c[2] >> 1, c[3] >> 1);
@@ -118,10 +127,15 @@ __device__ void inherit_pieces(Grid fine, Grid coarse, const Piece* features, i6
         rows[popcount(word & ((1ull << bit) - 1))] =
             parent_row(c, parent, coarse.masks, coarse.offsets, x, bit / SIDE, bit % SIDE);
     __syncwarp();
-    i64 pieces = popcount(word) * units;
-    for (i64 i = lane; i < pieces; i += LANES) {
-      i64 row = rows[i / units];
-      out[first * units + i] = row < 0 ? Piece{} : features[row * units + i % units];
+    // Row and piece advance by addition: a division for every piece would cost more than moving it.
+    int pieces = popcount(word) * width, row = lane / width, piece = lane % width;
+#pragma unroll 4
+    for (int i = lane; i < pieces; i += LANES) {
+      i64 from = rows[row];
+      out[first * units + i] = from < 0 ? Piece{} : features[from * units + piece];
+      row += LANES / width;
+      piece += LANES % width;
+      if (piece >= width) piece -= width, ++row;
     }
     __syncwarp();
     first += popcount(word);

@@ -2,7 +2,7 @@
 #include "common.cuh"
 
 constexpr int MAX_SPAN = 64;  // a widened column is one word: 8 + 2 * reach bits
-constexpr int MAX_DISK = MAX_SPAN - SIDE + 1;
+constexpr int MAX_DISK = MAX_SPAN - SIDE + 1, MAX_SIDE = 9;
 
 // Keys of the bricks that a ball around some voxel of each brick can touch, (2 * steps + 1)³ a brick, NO_KEY for those
 // that it cannot.
@@ -26,27 +26,27 @@ KERNEL dilated_masks(const i32* coords, const u64* masks, i64 bricks, const i64*
                      i64 erode, u64* out) {
   __shared__ u64 columns[MAX_SPAN * MAX_SPAN];  // bit z + reach of [x][y]: voxel (x - reach, y - reach, z)
   __shared__ signed char halves[MAX_DISK * MAX_DISK];
+  __shared__ i32 near[MAX_SIDE * MAX_SIDE * MAX_SIDE];
   i32 c[4];
   coords_of(keys[blockIdx.x], c);
-  Grid grid{coords, masks, nullptr, bricks};
-  int r = (int)reach, span = SIDE + 2 * r, disk = 2 * r + 1;
-  for (int i = threadIdx.x; i < span * span; i += blockDim.x) columns[i] = 0;
+  int r = (int)reach, span = SIDE + 2 * r, disk = 2 * r + 1, steps = (r + SIDE - 1) / SIDE, side = 2 * steps + 1;
+  for (int i = threadIdx.x; i < side * side * side; i += blockDim.x)
+    near[i] = (i32)find_brick(coords, bricks, c[0], c[1] + i / (side * side) - steps, c[2] + i / side % side - steps,
+                              c[3] + i % side - steps);
   for (int i = threadIdx.x; i < disk * disk; i += blockDim.x)
     halves[i] = (signed char)ball_half(i / disk - r, i % disk - r, square);
   __syncthreads();
-  int steps = (r + SIDE - 1) / SIDE, side = 2 * steps + 1;
-  for (int slot = threadIdx.x; slot < side * side * side * WORDS; slot += blockDim.x) {
-    int x = slot % WORDS, at = slot / WORDS;
-    int dx = at / (side * side) - steps, dy = at / side % side - steps, dz = at % side - steps;
-    int column_x = dx * SIDE + r + x, y0 = dy * SIDE + r, shift = dz * SIDE + r;
-    if (column_x < 0 || column_x >= span) continue;
-    i64 brick = find_brick(grid.coords, grid.bricks, c[0], c[1] + dx, c[2] + dy, c[3] + dz);
-    u64 word = brick < 0 ? 0 : grid.masks[brick * WORDS + x];
-    for (int y = 0; word && y < SIDE; ++y) {
-      u64 line = word >> y * SIDE & 0xFF;
-      if (y0 + y < 0 || y0 + y >= span || !line) continue;
-      atomicOr(&columns[column_x * span + y0 + y], shift >= 0 ? line << shift : line >> -shift);
+  for (int i = threadIdx.x; i < span * span; i += blockDim.x) {
+    int x = i / span - r + steps * SIDE, y = i % span - r + steps * SIDE;  // from the corner of the nearby bricks
+    const i32* along = near + (x / SIDE * side + y / SIDE) * side;
+    u64 column = 0;
+    for (int dz = 0; dz < side; ++dz) {
+      if (along[dz] < 0) continue;
+      u64 line = masks[(i64)along[dz] * WORDS + x % SIDE] >> y % SIDE * SIDE & 0xFF;
+      int shift = (dz - steps) * SIDE + r;
+      column |= shift >= 0 ? line << shift : line >> -shift;
     }
+    columns[i] = column;
   }
   __syncthreads();
   int x = threadIdx.x / SIDE, y = threadIdx.x % SIDE;
@@ -59,8 +59,7 @@ KERNEL dilated_masks(const i32* coords, const u64* masks, i64 bricks, const i64*
   u8* lines = reinterpret_cast<u8*>(out + (i64)blockIdx.x * WORDS);
   u64 own = 0xFF;
   if (erode) {
-    i64 brick = find_brick(grid.coords, grid.bricks, c[0], c[1], c[2], c[3]);
-    own = grid.masks[brick * WORDS + x] >> y * SIDE & 0xFF;
+    own = masks[(i64)near[side * side * side / 2] * WORDS + x] >> y * SIDE & 0xFF;
     bits = ~bits;
   }
   lines[threadIdx.x] = (u8)(own & bits);

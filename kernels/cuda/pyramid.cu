@@ -30,28 +30,20 @@ KERNEL coarsen(const i32* coords, const u64* masks, i64 bricks, const i64* keys,
   });
 }
 
-__device__ inline bool same_row(const i32* coords, i64 a, i64 b, int axes) {
-  for (int axis = 0; axis < axes; ++axis)
-    if (coords[4 * a + axis] != coords[4 * b + axis]) return false;
-  return true;
-}
-
-// How many bricks after b (step 1) or before it (step -1) agree with it on the first axes. Rows are short: the reach
-// doubles until it is beyond the end, then halves.
-__device__ inline i64 bricks_alike(const i32* coords, i64 bricks, i64 b, int step, int axes) {
-  i64 room = step > 0 ? bricks - 1 - b : b, inside = 0, reach = 1;
-  while (inside + reach <= room && same_row(coords, b, b + step * (inside + reach), axes)) inside += reach, reach *= 2;
-  for (; reach; reach /= 2)
-    if (inside + reach <= room && same_row(coords, b, b + step * (inside + reach), axes)) inside += reach;
-  return inside;
-}
-
-// The slab and the line of each brick.
+// The slab and the line of each brick: four searches side by side, so that their loads are under way together.
 KERNEL rows_of_bricks(const i32* coords, i64 bricks, Row* rows) {
   i64 b = thread_index();
   if (b >= bricks) return;
-  rows[b] = {(i32)(b - bricks_alike(coords, bricks, b, -1, 2)), (i32)(b + 1 + bricks_alike(coords, bricks, b, 1, 2)),
-             (i32)(b - bricks_alike(coords, bricks, b, -1, 3)), (i32)(b + 1 + bricks_alike(coords, bricks, b, 1, 3))};
+  i64 key = key_at(coords, b), slab = key >> 32 << 32, line = key >> 16 << 16;
+  i64 wanted[4] = {slab, slab + (1ll << 32), line, line + (1ll << 16)};
+  i64 low[4] = {0, 0, 0, 0};
+  for (i64 count = bricks; count > 1; count -= count / 2)
+#pragma unroll
+    for (int i = 0; i < 4; ++i)
+      if (key_at(coords, low[i] + count / 2 - 1) < wanted[i]) low[i] += count / 2;
+#pragma unroll
+  for (int i = 0; i < 4; ++i) low[i] += key_at(coords, low[i]) < wanted[i];
+  rows[b] = {(i32)low[0], (i32)low[1], (i32)low[2], (i32)low[3]};
 }
 
 __device__ inline float widen(float value) { return value; }
@@ -118,26 +110,45 @@ __device__ void refined(const Grid& grid, const Row* rows, const Kept& kept, con
   emit(8 * grid.bricks, out, [&](i64 place, u64* mask, int lane) {
     int octant;
     i64 b = child_at(rows, place, &octant);
-    const u64* parent = grid.masks + b * WORDS;
-    int x0 = octant / 4 * 4, y0 = octant / 2 % 2 * 4, z0 = octant % 2 * 4;
+    u64 word = lane < WORDS ? grid.masks[b * WORDS + lane] : 0;
+    i64 first = grid.offsets[b];
+    int own = popcount(word), before = own;
+    for (int step = 1; step < WORDS; step *= 2) {
+      int other = __shfl_up_sync(ALL, before, step);
+      if (lane >= step) before += other;
+    }
+    before -= own;
+    int y = lane / 4 % 4, z = lane % 4, bit = (octant / 2 % 2 * 4 + y) * SIDE + octant % 2 * 4 + z;
+    bool set[2];
+    i64 row[2];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      int x = octant / 4 * 4 + 2 * half + lane / 16;
+      u64 plane = __shfl_sync(ALL, word, x);
+      set[half] = plane >> bit & 1;
+      int below = __shfl_sync(ALL, before, x) + popcount(plane & ((1ull << bit) - 1));
+      row[half] = first + (set[half] ? below : 0);  // a row that is there, so that both loads are under way together
+    }
+    u32 children[2] = {kept(row[0]), kept(row[1])};
     bool any = false;
-    for (int voxel = lane; voxel < 64; voxel += LANES) {
-      int x = voxel / 16, y = voxel / 4 % 4, z = voxel % 4;
-      if (!occupied(parent, x0 + x, y0 + y, z0 + z)) continue;
-      u32 children = kept(grid.offsets[b] + rank(parent, x0 + x, y0 + y, z0 + z));
-      if (!children) continue;
-      any = true;
-      u32* halves = reinterpret_cast<u32*>(mask + 2 * x) + y / 2;  // of the lower plane; the upper one is a word on
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      u32 kids = set[half] ? children[half] : 0;
+      any |= kids != 0;
       int at = y % 2 * 16 + z * 2;
-      u32 lower = (children & 3) | (children >> 2 & 3) << 8, upper = (children >> 4 & 3) | (children >> 6 & 3) << 8;
-      if (lower) atomicOr(&halves[0], lower << at);
-      if (upper) atomicOr(&halves[2], upper << at);
+      u32 lower = ((kids & 3) | (kids >> 2 & 3) << 8) << at, upper = ((kids >> 4 & 3) | (kids >> 6 & 3) << 8) << at;
+      for (int step = 1; step < 8; step *= 2) {  // eight lanes, two y and four z, make half a word
+        lower |= __shfl_sync(ALL, lower, lane ^ step);
+        upper |= __shfl_sync(ALL, upper, lane ^ step);
+      }
+      u32* halves = reinterpret_cast<u32*>(mask + 2 * (2 * half + lane / 16)) + y / 2;
+      if (lane % 8 == 0) halves[0] = lower, halves[2] = upper;
     }
     any = __any_sync(ALL, any);
     const i32* c = grid.coords + 4 * b;
-    i32 x = 2 * c[1] + octant / 4, y = 2 * c[2] + octant / 2 % 2, z = 2 * c[3] + octant % 2;
-    if (any && !key_fits(c[0], x, y, z)) out.counts[2] = 1;
-    return key_of(c[0], x, y, z);
+    i32 bx = 2 * c[1] + octant / 4, by = 2 * c[2] + octant / 2 % 2, bz = 2 * c[3] + octant % 2;
+    if (any && !key_fits(c[0], bx, by, bz)) out.counts[2] = 1;
+    return key_of(c[0], bx, by, bz);
   });
 }
 

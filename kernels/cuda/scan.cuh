@@ -1,5 +1,5 @@
 // Prefix sums over all blocks in a single pass. Each block publishes its own sum, then reads back over those of the
-// blocks before it until it meets one that knows its prefix already, 32 at a time.
+// blocks before it until it meets one that knows its prefix already, 128 at a time.
 // Source: Merrill and Garland, Single-pass parallel prefix scan with decoupled look-back, NVIDIA NVR-2016-002.
 //
 // Status and sum are one 64-bit word, so that they become visible together and no fence is needed. Blocks are numbered
@@ -8,7 +8,7 @@
 
 #include "common.cuh"
 
-// A sum holds two: bricks above, voxels below.
+// A sum holds two: bricks above, fewer than 2^26, voxels below.
 constexpr int VOXEL_BITS = 36, SUM_BITS = 62;
 constexpr u64 SUM_MASK = (1ull << SUM_BITS) - 1, HAS_SUM = 1ull << SUM_BITS, HAS_PREFIX = 2ull << SUM_BITS;
 
@@ -38,17 +38,31 @@ __device__ inline i64 take_ticket(u64* state) {
 __device__ inline u64 prefix_of_block(u64* state, i64 block, u64 sum, int lane) {
   volatile u64* words = state + 1;
   if (lane == 0) words[block] = (block == 0 ? HAS_PREFIX : HAS_SUM) | sum;
+  constexpr int EACH = 4;  // words that a lane reads at once
   u64 prefix = 0;
-  for (i64 last = block - 1; last >= 0; last -= LANES) {
-    i64 at = last - lane;
-    u64 word = HAS_PREFIX;
-    if (at >= 0)
-      do word = words[at];
-      while (word >> SUM_BITS == 0);
-    u32 known = __ballot_sync(ALL, word >> SUM_BITS == 2);
-    int nearest = known ? __ffs(known) - 1 : LANES - 1;
-    prefix += __shfl_sync(ALL, inclusive_sum(word & SUM_MASK, lane), nearest);
-    if (known) break;
+  for (i64 last = block - 1; last >= 0; last -= EACH * LANES) {
+    u64 word[EACH];
+    bool waiting;
+    do {
+      waiting = false;
+#pragma unroll
+      for (int k = 0; k < EACH; ++k) {
+        i64 at = last - EACH * lane - k;
+        word[k] = at >= 0 ? words[at] : HAS_PREFIX;
+        waiting |= word[k] >> SUM_BITS == 0;
+      }
+    } while (waiting);
+    u64 part = 0;
+    bool known = false;
+#pragma unroll
+    for (int k = 0; k < EACH; ++k) {
+      if (!known) part += word[k] & SUM_MASK;
+      known |= word[k] >> SUM_BITS == 2;
+    }
+    u32 lanes = __ballot_sync(ALL, known);
+    int nearest = lanes ? __ffs(lanes) - 1 : LANES - 1;
+    prefix += __shfl_sync(ALL, inclusive_sum(part, lane), nearest);
+    if (lanes) break;
   }
   if (lane == 0 && block > 0) words[block] = HAS_PREFIX | (prefix + sum);
   return prefix;

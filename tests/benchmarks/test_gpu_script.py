@@ -59,7 +59,7 @@ def test_every_step_is_summed_up(tmp_path: Path, minutes: str, monkeypatch: pyte
         return
     lines = dict(line.split(": ", 1) for line in told.splitlines())
     assert lines["build"].startswith("exit 1 in") and lines["build"].endswith("no compiler")  # noqa: PT018
-    assert lines["tests"].startswith("exit 0 in")
+    assert lines["card_tests"].startswith("exit 0 in")
     assert lines["convolution"].startswith("exit 124, stopped after")
     assert lines["scaling"].endswith("no room")
     assert lines["dense_vs_sparse"].startswith("exit 0")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 
 from cranial_sparse.classical.maps import PIXELS, cast, directions, look_up, to_pixel
 from cranial_sparse.completion.frame import Pose
@@ -105,3 +106,15 @@ def test_a_posed_shell_is_met_as_if_it_were_not_posed() -> None:
     rays = cast(moved, Pose(np.eye(3), np.array([10.0, 5.0, -10.0])), unit, full(60, unit), full(99, unit))
     expected = cast(shell, Pose(np.eye(3), np.zeros(3)), unit, full(60, unit), full(99, unit))
     np.testing.assert_allclose(rays.outer, expected.outer, atol=1e-5)
+
+
+def test_look_up_is_linear_interpolation_constant_beyond_the_edge() -> None:
+    random = np.random.default_rng(0)
+    images = random.normal(size=(PIXELS, PIXELS, 5))
+    pixels = random.uniform(-3, PIXELS + 3, (300, 2))
+    pixels[:100] = np.rint(pixels[:100])
+    found = look_up(images, pixels)
+    for k in range(5):
+        expected = map_coordinates(images[..., k], pixels.T, order=1, mode="nearest", prefilter=False)
+        np.testing.assert_allclose(found[:, k], expected, atol=1e-12)
+        np.testing.assert_allclose(look_up(images[..., k], pixels.reshape(3, 100, 2)).ravel(), expected, atol=1e-12)

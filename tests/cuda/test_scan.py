@@ -20,7 +20,21 @@ def published(sums: list[int], known: list[int]) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("blocks", "known"),
-    [(0, []), (1, [0]), (5, [0]), (5, [0, 3]), (32, [0]), (33, [0]), (33, [0, 1]), (100, [0]), (100, [0, 40, 67])],
+    [
+        (0, []),
+        (1, [0]),
+        (5, [0]),
+        (5, [0, 3]),
+        (32, [0]),
+        (33, [0]),
+        (33, [0, 1]),
+        (100, [0]),
+        (100, [0, 40, 67]),
+        (128, [0]),
+        (129, [0]),
+        (300, [0]),
+        (300, [0, 150]),
+    ],
 )
 def test_prefix_of_a_block(blocks, known):
     sums = [(block * 7 + 3) % 11 + (block << 36) for block in range(blocks)]

@@ -79,7 +79,7 @@ def test_devices_without_kernels_compute_the_same(name, density):
     plain = getattr(fallback, name.removesuffix("_transposed"))
     torch.testing.assert_close(plain(*arguments), op_of(name)(*arguments))
     for key in ("CPU", "CUDA", "Meta"):
-        assert torch._C._dispatch_has_kernel_for_dispatch_key(op_of(name)._qualname, key)
+        assert torch._C._dispatch_has_kernel_for_dispatch_key(f"cranial_sparse::{op_of(name)._opname}", key)
 
 
 def test_thread_counts_give_identical_results():

@@ -30,12 +30,12 @@ def to_dense(coords: Tensor, masks: Tensor, offsets: Tensor, shape: Sequence[int
 def from_coordinates(voxels: Tensor) -> Arrays:
     voxels = voxels.contiguous()
     check_tensor("voxels", voxels, torch.int32, "N", 4)
-    count, beyond = len(voxels), zeros(voxels, 1)
+    count, counts = len(voxels), zeros(voxels, 2)
     keys = torch.empty(count, dtype=torch.int64, device=voxels.device)
-    launch.run("voxel_keys", count, 256, voxels, count, keys, beyond)
-    keys = unique_keys(keys)
-    if int(beyond):  # known by now: the device has just been waited for
-        check_voxels("voxels", voxels)
+    launch.run("voxel_keys", count, 256, voxels, count, keys, counts[1:])
+    keys, beyond = unique_keys(keys, counts)
+    if beyond:
+        check_voxels("voxels", voxels)  # raises and says which
     masks = torch.zeros((len(keys), 8), dtype=torch.int64, device=voxels.device)
     launch.run("mark_voxels", count, 256, voxels, count, keys, len(keys), masks)
     return emit("assemble", len(keys), keys, masks, len(keys), full=True)

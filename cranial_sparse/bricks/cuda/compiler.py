@@ -6,7 +6,7 @@ card and compiler.
 
 import hashlib
 import os
-import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -15,23 +15,6 @@ from cranial_sparse.bricks.kernels import native
 from cranial_sparse.io.files import write_whole
 
 OPTIONS = {"std": "c++17"}
-
-
-@cache
-def can_compile() -> bool:
-    """Whether cuda.core and NVRTC are here; if not, one warning says what that costs and how to change it."""
-    try:
-        from cuda.core import Program  # noqa: F401
-
-        compiler_version()
-    except (ImportError, RuntimeError) as error:
-        warnings.warn(
-            f"the grid kernels cannot be compiled for this card ({error}): plain PyTorch runs instead, many times "
-            "slower; pip install 'cranial-sparse[cuda]'",
-            stacklevel=2,
-        )
-        return False
-    return True
 
 
 @cache
@@ -72,14 +55,12 @@ def cubin(arch: str) -> bytes:
     digest = hashlib.sha256(f"{arch} {compiler_version()} {OPTIONS}".encode())
     for path in (folder() / "brick.h", *sorted((folder() / "cuda").glob("*.cu*"))):
         digest.update(path.name.encode() + path.read_bytes())
-    home = Path(os.environ.get("CRANIAL_SPARSE_CACHE") or Path.home() / ".cache" / "cranial_sparse")
+    home = Path(os.environ.get("CRANIAL_SPARSE_CACHE") or Path(os.path.expanduser("~/.cache/cranial_sparse")))
     kept = home / f"kernels-{arch}-{digest.hexdigest()[:32]}.cubin"
-    if kept.is_file():
+    # A home that can be neither read nor written costs the second that compiling takes, each time.
+    with suppress(OSError):
         return kept.read_bytes()
     made = compile_cubin(arch)
-    try:
-        home.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):
         write_whole(kept, made)
-    except OSError:
-        pass  # a home that cannot be written costs the second that compiling takes, each time
     return made

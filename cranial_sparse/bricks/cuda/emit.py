@@ -11,6 +11,9 @@ Arrays = tuple[Tensor, Tensor, Tensor]
 _PER_BLOCK, _THREADS = 32, 256  # as in kernels/cuda/emit.cuh
 _UNIQUE_THREADS = 1024
 
+MOST = 1 << 26
+"""Bricks that a prefix sum can count, see kernels/cuda/scan.cuh."""
+
 
 def zeros(like: Tensor, size: int) -> Tensor:
     return torch.zeros(size, dtype=torch.int64, device=like.device)
@@ -32,6 +35,8 @@ def emit(kernel: str, candidates: int, *inputs: Tensor | int | float, full: bool
     masks = torch.empty((candidates, 8), dtype=torch.int64, device=like.device)
     if candidates == 0:
         return coords, masks, zeros(like, 1)
+    if candidates >= MOST:
+        raise ValueError(f"{kernel}: expected fewer than {MOST} candidate bricks, got {candidates}; split the batch")
     offsets = torch.empty(candidates + 1, dtype=torch.int64, device=like.device)
     blocks = -(-candidates // _PER_BLOCK)
     scratch = zeros(like, 3 + 1 + blocks)
@@ -42,9 +47,10 @@ def emit(kernel: str, candidates: int, *inputs: Tensor | int | float, full: bool
     bricks, _, beyond = counts.tolist()
     if beyond:
         raise OverflowError(kernel)
-    if bricks == candidates:
-        return coords, masks, offsets
-    return coords[:bricks].clone(), masks[:bricks].clone(), offsets[: bricks + 1].clone()
+    arrays = coords[:bricks], masks[:bricks], offsets[: bricks + 1]
+    if 4 * bricks >= candidates:  # copies take as long as the kernel; the room is small
+        return arrays
+    return arrays[0].clone(), arrays[1].clone(), arrays[2].clone()
 
 
 def brick_keys(coords: Tensor) -> Tensor:
@@ -54,14 +60,15 @@ def brick_keys(coords: Tensor) -> Tensor:
     return keys
 
 
-def unique_keys(keys: Tensor) -> Tensor:
-    """Each key once, ascending, without those that stand for none."""
+def unique_keys(keys: Tensor, counts: Tensor | None = None) -> tuple[Tensor, bool]:
+    """Each key once, ascending, without those that stand for none; and whether the second of ``counts``, int64 [2] of
+    zeros, has been set meanwhile, which costs no further wait."""
     if len(keys) == 0:
-        return keys
+        return keys, False
     keys = keys.sort().values
     unique = torch.empty_like(keys)
-    blocks = -(-len(keys) // _UNIQUE_THREADS)
-    scratch = zeros(keys, 1 + 1 + blocks)
-    count, state = scratch[:1], scratch[1:]
-    launch.run("unique_keys", len(keys), _UNIQUE_THREADS, keys, len(keys), unique, count, state)
-    return unique[: int(count)].clone()
+    counts = zeros(keys, 2) if counts is None else counts
+    state = zeros(keys, 1 + -(-len(keys) // _UNIQUE_THREADS))
+    launch.run("unique_keys", len(keys), _UNIQUE_THREADS, keys, len(keys), unique, counts[:1], state)
+    count, flag = counts.tolist()
+    return unique[:count].clone(), bool(flag)

@@ -14,7 +14,7 @@ def dilate(coords: Tensor, masks: Tensor, offsets: Tensor, radius: float) -> Arr
     keys = torch.empty(slots, dtype=torch.int64, device=coords.device)
     launch.run("reached_keys", slots, 256, coords, masks, len(coords), reach, steps, keys)
     # Their number is waited for: room for all that might be reached would be up to 700 times that of the grid.
-    keys = unique_keys(keys)
+    keys, _ = unique_keys(keys)
     return emit("assemble", len(keys), keys, _dilated(coords, masks, keys, radius, erode=False), len(keys))
 
 

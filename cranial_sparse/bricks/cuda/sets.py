@@ -22,7 +22,7 @@ def combine(
 ) -> Arrays:
     code, keys = _OPERATIONS[operation], brick_keys(a_coords)
     if operation == "union":
-        keys = unique_keys(torch.cat([keys, brick_keys(b_coords)]))
+        keys, _ = unique_keys(torch.cat([keys, brick_keys(b_coords)]))
     a, b = (a_coords, a_masks, len(a_coords)), (b_coords, b_masks, len(b_coords))
     return emit("combine", len(keys), *a, *b, keys, len(keys), code, full=operation == "union")
 
