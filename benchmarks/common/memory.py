@@ -1,7 +1,6 @@
 """Peak memory of one thing, above what there was before it; and how much there is to have."""
 
 import ctypes
-import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,6 @@ class Peak:
 
 def peak_of(run: Callable[[], object], device: str) -> Peak:
     """What one call takes. The process should be fresh: memory that it has freed and kept would hide some."""
-    gc.collect()
     _give_back()
     before = resident()
     reset_peak_memory()

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     fills: Sequence[float] = FILLS
     options.fill_size = options.fill_size or (64 if options.device == "cpu" else 128)
     if options.quick:
-        options.sizes, options.widths, options.fill_size, options.repeats = "32", "16,16", 16, 2
+        options.sizes, options.widths, options.fill_size, options.repeats = "16", "16,16", 16, 2
         options.data, fills = None, (0.1, 1.0)
     sizes, widths = ([int(n) for n in words.split(",")] for words in (options.sizes, options.widths))
     names, absent = backends.found([name for name in options.backends.split(",") if name != "dense"])
