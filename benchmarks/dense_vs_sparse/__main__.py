@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     title = f"Dense versus sparse: U-Net of widths {options.widths}, {found.name}, {options.device}"
     more = {"crossover": crossed, "skull": found.name}
     page.write(page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, more), options.out, arguments)
-    return int(any(outcome.wrong for outcome in outcomes))
+    return int(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":

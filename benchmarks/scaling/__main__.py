@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     title = f"Scaling, {found.name}, {options.backend}, {options.device}"
     result = page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, {"exponents": fitted})
     page.write(result, options.out, arguments)
-    return int(any(outcome.wrong for outcome in outcomes))
+    return int(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     body = [*draw(options.out, outcomes), "", limit, "", *tables(outcomes, can)]
     more = {"limits": asdict(can)}
     page.write(page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, more), options.out, arguments)
-    return int(any(outcome.wrong for outcome in outcomes))
+    return int(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":
