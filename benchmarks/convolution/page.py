@@ -61,16 +61,18 @@ def _against(outcomes: Outcomes, body: list[list[str]]) -> list[list[str]]:
 
 
 def draw(out: Path, outcomes: Outcomes) -> list[str]:
-    """A bar for each case, of index, forward and gradients."""
-    parts = {
-        f"{o.case.layer} {o.case.channels}, {o.case.backend}": {
-            "index": o.result.index,
-            **{name.replace("_", " "): getattr(o.result, name).median for name in PASSES},
-        }
-        for o in outcomes
-        if o.result
-    }
+    """A plot for each layer: a bar for each case, of index, forward and gradients."""
     if not plots.can_plot():
         return [plots.MISSING]
-    plots.bars(out / "convolution.svg", "Time of one layer", "seconds", parts)
-    return [page.picture("convolution.svg", "time of every layer on every library")]
+    lines = []
+    for layer in dict.fromkeys(outcome.case.layer for outcome in outcomes):
+        those = [outcome for outcome in outcomes if outcome.case.layer == layer and outcome.result]
+        bars = {f"{o.case.channels} channels, {o.case.backend}": _parts(o.result) for o in those if o.result}
+        name = f"convolution_{layer}.svg"
+        plots.bars(out / name, f"{layer}: time of one layer", "seconds", bars)
+        lines.append(page.picture(name, f"time of the {layer} layer on every library"))
+    return lines
+
+
+def _parts(row: Row) -> dict[str, float]:
+    return {"index": row.index} | {name.replace("_", " "): getattr(row, name).median for name in PASSES}

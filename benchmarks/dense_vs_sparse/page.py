@@ -93,7 +93,7 @@ def draw(out: Path, outcomes: Outcomes, variants: Sequence[str]) -> list[str]:
                 f"{scene}, {mode}",
                 "voxels along each side" if of == "size" else "share of the cube that is filled",
                 "seconds",
-                {variant: curve(outcomes, scene, variant, mode, of) for variant in (*DENSE, *variants)},
+                {variant: curve(outcomes, scene, variant, mode, of) for variant in (*variants, *DENSE)},
                 ticks,
             )
             for mode in MODES
