@@ -2,7 +2,7 @@
 # All that needs a card, on a machine without a network, in under nine minutes: sh benchmarks/gpu.sh
 # Builds the kernels in place, runs the CUDA tests, the benchmarks with --device cuda, and compute-sanitizer where it attaches.
 # OUT is the folder for logs, pages and the summary (out/gpu); PYTHON has a torch for the card (python3); WHEELS is a folder
-# with wheels of what PYTHON lacks; MINUTES is what all may take (9). The status is that of the worst step.
+# with wheels of what PYTHON lacks; MINUTES is what all may take (9). The status is 1 where a step failed, 3 without a card.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 out=${OUT:-out/gpu}
