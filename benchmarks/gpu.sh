@@ -64,27 +64,36 @@ CRANIAL_SPARSE_CACHE=$out/cache
 export PYTHONPATH CRANIAL_SPARSE_CACHE PYTHONUNBUFFERED=1 PYTHONUTF8=1
 
 step build 90 sh -c "$build" "$python" "$out"
-step tests 110 "$python" -m pytest -q -rs -p no:cacheprovider tests/cuda tests/sparse_conv
-bench() {
+# tests NAME SECONDS FILES...
+tests() {
     name=$1 limit=$2
     shift 2
-    step "$name" "$limit" "$python" -m benchmarks "$name" --device cuda --out "$out" "$@"
+    step "$name" "$limit" "$python" -m pytest -q -rs -p no:cacheprovider "$@"
 }
-bench upsampling 45 --repeats 50
-bench convolution 80 --channels 16,32 --repeats 20
-bench dense_vs_sparse 90 --repeats 10
-bench scaling 50 --repeats 5 --batches 1,4
+tests card_tests 100 tests/cuda/test_card.py tests/cuda/test_grid_kernels.py tests/sparse_conv/test_triton_cuda.py -k "not emulated"
+# bench NAME MINUTES OPTIONS...: begins no case after MINUTES, so that there is a page of what was measured till then.
+bench() {
+    name=$1 minutes=$2
+    shift 2
+    step "$name" 110 "$python" -m benchmarks "$name" --device cuda --out "$out" --minutes "$minutes" "$@"
+}
+peers=native,spconv_triton,spconv,dense
+bench upsampling 0.5 --repeats 50
+bench convolution 1 --channels 16,32 --repeats 20 --backends "$peers"
+bench dense_vs_sparse 1.3 --sizes 512,256,128,64 --repeats 10 --backends "$peers"
+bench scaling 0.7 --repeats 5 --batches 1,4
 for tool in memcheck racecheck; do
     if ! command -v compute-sanitizer >/dev/null; then
         say "$tool: left out, compute-sanitizer is not on PATH"
         continue
     fi
     before=$worst
-    if ! step "$tool" 40 compute-sanitizer --tool "$tool" --error-exitcode 9 "$python" -m pytest -q tests/cuda/test_on_a_card.py &&
+    if ! step "$tool" 40 compute-sanitizer --tool "$tool" --error-exitcode 9 "$python" -m pytest -q tests/cuda/test_grid_kernels.py -k "shell and not emulated" &&
         grep -qi -e 'device not supported' -e 'unable to \(attach\|find\|connect\)' "$out/logs/$tool.log"; then
         say "$tool: cannot attach on this machine, which is no fault of the kernels"
         worst=$before
     fi
 done
+tests other_tests 120 tests/cuda tests/sparse_conv
 say "all: exit $worst; logs and pages are in $out"
 exit "$worst"

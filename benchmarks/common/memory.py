@@ -1,7 +1,7 @@
 """Peak memory of one thing, above what there was before it; and how much there is to have."""
 
 import ctypes
-import gc
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,6 @@ class Peak:
 
 def peak_of(run: Callable[[], object], device: str) -> Peak:
     """What one call takes. The process should be fresh: memory that it has freed and kept would hide some."""
-    gc.collect()
     _give_back()
     before = resident()
     reset_peak_memory()
@@ -50,7 +49,7 @@ def peak_of(run: Callable[[], object], device: str) -> Peak:
 
 def resident() -> int:
     """Bytes of this process that are in memory now."""
-    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * 4096
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def available(device: str) -> int:

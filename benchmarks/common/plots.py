@@ -51,7 +51,9 @@ def draw(path: Path, diagrams: Sequence[Axes]) -> None:
     """Curves with points, side by side. A missing curve is one without points."""
     plot = _pyplot()
     with plot.rc_context(STYLE):
-        figure, axes = plot.subplots(1, len(diagrams), figsize=(4.6 * len(diagrams), 3.5), squeeze=False)
+        figure, axes = plot.subplots(
+            1, len(diagrams), figsize=(4.6 * len(diagrams), 3.5), squeeze=False, layout="constrained"
+        )
         for part, diagram in zip(axes[0], diagrams, strict=True):
             for number, (name, (xs, ys)) in enumerate(diagram.curves.items()):
                 look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}

@@ -2,19 +2,24 @@
 
 import os
 import resource
+import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from math import inf
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
 
+from benchmarks.common.answers import WrongAnswer
 from benchmarks.common.memory import SHARE, available
 from cranial_sparse.errors import InputError
 
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "bad_alloc")
 C = TypeVar("C")
 R = TypeVar("R")
 
@@ -26,25 +31,31 @@ class Outcome(Generic[C, R]):
     case: C
     result: R | None
     reason: str = ""
-    wrong: bool = False  # whether the reason is a wrong answer
+    fault: bool = False  # whether the reason is a wrong answer or an error that nobody expects
 
 
 def run_cases(
-    function: Callable[[C], R], cases: Sequence[C], threads: int, together: bool = False
+    function: Callable[[C], R], cases: Sequence[C], threads: int, together: bool = False, minutes: float = inf
 ) -> Iterator[Outcome[C, R]]:
     """``function`` of each case in a fresh process; in one for all with ``together``, as long as it lives.
 
-    A case that needs more memory than there is, that is refused (InputError) or that is answered wrongly
-    (AssertionError) has a reason instead of a result.
+    A case that needs more memory than there is, that is refused (InputError), answered wrongly or
+    ended by another error has a reason instead of a result; so have those that would begin after so many ``minutes``.
     """
-    pool = None
-    for case in cases:
+    pool, started = None, time.monotonic()
+    for number, case in enumerate(cases, 1):
         pool = pool or ProcessPoolExecutor(1, get_context("spawn"), initializer=_begin, initargs=(threads,))
+        begun = time.monotonic()
         try:
-            yield pool.submit(_attempt, function, case).result()
+            if begun - started > 60 * minutes:
+                outcome: Outcome[C, R] = Outcome(case, None, "left out: the time is up")
+            else:
+                outcome = pool.submit(_attempt, function, case).result()
         except BrokenProcessPool:
-            yield Outcome(case, None, "the process died: out of memory, or a crash inside a library")
+            outcome = Outcome(case, None, "the process died: out of memory, or a crash inside a library", fault=True)
             pool = None
+        print(f"{number} of {len(cases)}, {case}: {outcome.reason or f'{time.monotonic() - begun:.1f} s'}", flush=True)
+        yield outcome
         if pool is not None and not together:
             pool.shutdown()
             pool = None
@@ -67,12 +78,17 @@ def _attempt(function: Callable[[C], R], case: C) -> Outcome[C, R]:
         return Outcome(case, function(case))
     except InputError as error:
         return Outcome(case, None, _line(error))
-    except AssertionError as error:
-        return Outcome(case, None, f"wrong answer: {_line(error)}", wrong=True)
-    except (MemoryError, RuntimeError) as error:
-        reason = "out of memory" if "memory" in str(error) else f"failed: {_line(error)}"
-    _end_if_faulted()
-    return Outcome(case, None, reason)
+    except WrongAnswer as error:
+        return Outcome(case, None, f"wrong answer: {_line(error)}", fault=True)
+    except Exception as error:  # libraries raise what they like: the case has no figure, the others still run
+        short = isinstance(error, MemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
+        if not short:
+            traceback.print_exc()
+        outcome: Outcome[C, R] = Outcome(
+            case, None, "out of memory" if short else f"failed: {type(error).__name__}: {_line(error)}", fault=not short
+        )
+    _end_if_faulted()  # outside the handler, which holds on to what the case had allocated
+    return outcome
 
 
 def _end_if_faulted() -> None:

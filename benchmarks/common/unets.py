@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from benchmarks.common.answers import compare
 from benchmarks.common.dense_unet import dense_unet, masks_of, read, spread
 from benchmarks.common.scenes import Shape
 from cranial_sparse.bricks import BrickGrid, coordinates, crop, lookup
@@ -82,7 +83,7 @@ def check(widths: tuple[int, ...], variant: str, given: Problem, whole: bool = T
     """Against the masked dense network on a box of at most CROP³ voxels around one in the middle: features and the
     gradients of all weights; and what the network makes of the ``whole`` grid, away from the border of that box.
 
-    Raises AssertionError where they differ.
+    Raises WrongAnswer where they differ.
     """
     device = str(given.grid.device.type)
     part, kept = _middle(given)
@@ -90,14 +91,14 @@ def check(widths: tuple[int, ...], variant: str, given: Problem, whole: bool = T
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         expected, expected_gradients = _answer(unet(widths, device), part, MASKED)
     found, gradients = _answer(unet(widths, device), part, variant)
-    _compare("features", found, expected)
+    compare("features", found, expected, TOLERANCE)
     for name, gradient in gradients.items():
-        _compare(f"gradient of {name}", gradient, expected_gradients[name])
+        compare(f"gradient of {name}", gradient, expected_gradients[name], TOLERANCE)
     if whole and variant not in DENSE:
         with torch.no_grad():
             of_all = forward(unet(widths, device), variant, given)()
         inner = _inner(part, given)
-        _compare("features of the whole grid", of_all[kept][inner], expected[inner])
+        compare("features of the whole grid", of_all[kept][inner], expected[inner], TOLERANCE)
 
 
 def _answer(network: SparseUNet, given: Problem, variant: str) -> tuple[Tensor, dict[str, Tensor]]:
@@ -135,8 +136,3 @@ def _inner(part: Problem, given: Problem) -> Tensor:
         if high < given.origin[axis] + given.shape[axis]:
             keep &= at[:, axis] < high - MARGIN
     return keep
-
-
-def _compare(name: str, got: Tensor, expected: Tensor) -> None:
-    error = float((got.detach().double() - expected).abs().max() / expected.abs().max())
-    assert error <= TOLERANCE, f"{name}: expected an error of at most {TOLERANCE:g}, got {error:.2g}"

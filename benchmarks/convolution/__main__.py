@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             for name in names
         ]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, cases, options.threads, together))
+        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes))
     title = f"Convolution layer by layer, {options.grid} of {len(grid):,} voxels at {options.size}³, {options.device}"
     limit = (
         f"Limits in this run: torch.mm {can.flops / 1e9:.0f} GFLOP/s in float32 ({can.size}³), "
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     body = [*draw(options.out, outcomes), "", limit, *tables(outcomes, can)]
     more = {"limits": asdict(can)}
     page.write(page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, more), options.out, arguments)
-    return int(any(outcome.wrong for outcome in outcomes))
+    return int(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from benchmarks.common.answers import compare
 from benchmarks.convolution.layers import Layer
 from cranial_sparse.sparse_conv import Backend
 
@@ -14,13 +15,13 @@ TOLERANCE = {"cpu": 1e-4, "cuda": 4e-3}  # of the largest value; tensor cores ma
 def check(layer: Layer, backend: Backend) -> None:
     """Output and input gradient at a sample of rows, and the weight gradient of some offsets, against sums in float64.
 
-    Raises AssertionError where they differ.
+    Raises WrongAnswer where they differ.
     """
     features, weight, gradient = layer.operands()
     x, w = features.clone().requires_grad_(), weight.clone().requires_grad_()
     out = layer.convolve(backend, x, w)
     input_gradient, weight_gradient = torch.autograd.grad(out, (x, w), gradient)
-    generator = torch.Generator().manual_seed(1)
+    generator, limit = torch.Generator().manual_seed(1), TOLERANCE[x.device.type]
     of_out, of_in = (torch.randint(len(t), (SAMPLE,), generator=generator).to(t.device) for t in (out, x))
     offsets = torch.randperm(len(weight), generator=generator)[:OFFSETS].tolist()
     expected_out, expected_in = torch.zeros_like(out, dtype=torch.double), torch.zeros_like(x, dtype=torch.double)
@@ -34,20 +35,11 @@ def check(layer: Layer, backend: Backend) -> None:
         expected_in.index_add_(0, inputs[met], gradient[outputs[met]].double() @ matrix.T)
         if offset in offsets:
             found = features[inputs].double().T @ gradient[outputs].double()
-            _compare(
-                f"weight gradient at offset {offset}",
-                weight_gradient[offset],
-                found.diagonal() if w.dim() == 2 else found,
-            )
-    _compare("output", out[of_out], expected_out[of_out])
-    _compare("input gradient", input_gradient[of_in], expected_in[of_in])
+            found = found.diagonal() if w.dim() == 2 else found
+            compare(f"weight gradient at offset {offset}", weight_gradient[offset], found, limit)
+    compare("output", out[of_out], expected_out[of_out], limit)
+    compare("input gradient", input_gradient[of_in], expected_in[of_in], limit)
 
 
 def _marked(length: int, rows: Tensor) -> Tensor:
     return torch.zeros(length, dtype=torch.bool, device=rows.device).index_fill_(0, rows, True)
-
-
-def _compare(name: str, got: Tensor, expected: Tensor) -> None:
-    error = float((got.detach().double() - expected).abs().max() / expected.abs().max())
-    limit = TOLERANCE[got.device.type]
-    assert error <= limit, f"{name}: expected an error of at most {limit:g} of the largest value, got {error:.2g}"

@@ -27,6 +27,9 @@ class Case:
     device: str
     repeats: int
 
+    def __str__(self) -> str:
+        return f"{self.layer} {self.channels}, {self.backend}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -45,7 +48,7 @@ class Row:
 
 
 def measure_case(case: Case) -> Row:
-    """Raises InputError where the library refuses, AssertionError where it answers wrongly."""
+    """Raises InputError where the library refuses, WrongAnswer where it answers wrongly."""
     fine = load(case.grid).to(case.device)
     layer, backend = Layer(case.layer, grids_of(case.layer, fine), case.channels), load_backend(case.backend)
     if case.backend == "reference" and len(fine) > backends.ORACLE_LIMIT:

@@ -50,11 +50,12 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--sizes", default="64,128,256,512", help="voxels along each side (default: %(default)s)")
     made.add_argument("--widths", default="16,32,64", help="of the U-Net's levels (default: %(default)s)")
     made.add_argument("--backends", default=",".join(BACKENDS), help="default: %(default)s")
-    made.add_argument("--fill-size", type=int, default=64, help="of the cube that shells fill (default: %(default)s)")
+    made.add_argument("--fill-size", type=int, help="of the cube that shells fill (default: 64, on a card 128)")
     options = parse(made, arguments)
     fills: Sequence[float] = FILLS
+    options.fill_size = options.fill_size or (64 if options.device == "cpu" else 128)
     if options.quick:
-        options.sizes, options.widths, options.fill_size, options.repeats = "32", "4,8", 16, 2
+        options.sizes, options.widths, options.fill_size, options.repeats = "16", "16,16", 16, 2
         options.data, fills = None, (0.1, 1.0)
     sizes, widths = ([int(n) for n in words.split(",")] for words in (options.sizes, options.widths))
     names, absent = backends.found([name for name in options.backends.split(",") if name != "dense"])
@@ -72,14 +73,14 @@ def main(arguments: list[str] | None = None) -> int:
                 for mode in MODES
             ]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, cases, options.threads, together))
+        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes))
     crossed = crossings(outcomes, names)
     body = [*draw(options.out, outcomes, names), *scene_tables(outcomes, SKULL), *scene_tables(outcomes, BAND)]
     body += ["", f"## Shells that fill a cube of {options.fill_size}³", "", *crossing_table(crossed)]
     title = f"Dense versus sparse: U-Net of widths {options.widths}, {found.name}, {options.device}"
     more = {"crossover": crossed, "skull": found.name}
     page.write(page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, more), options.out, arguments)
-    return int(any(outcome.wrong for outcome in outcomes))
+    return int(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,9 @@ class Case:
     device: str
     repeats: int
 
+    def __str__(self) -> str:
+        return f"{self.scene} {self.size}³ ({self.fill:.1%}), {self.variant}, {self.mode}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -42,7 +45,7 @@ class Row:
 
 
 def measure_case(case: Case) -> Row:
-    """Raises InputError where it does not fit or the library refuses, AssertionError where the answer is wrong."""
+    """Raises InputError where it does not fit or the library refuses, WrongAnswer where the answer is wrong."""
     grid = load(case.grid).to(case.device)
     if case.variant == "reference" and len(grid) > backends.ORACLE_LIMIT:
         raise InputError(backends.ORACLE)

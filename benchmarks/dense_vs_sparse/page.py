@@ -50,8 +50,9 @@ def _of(outcomes: Outcomes, variant: str, mode: str) -> Outcome[Case, Row] | Non
 
 def curve(outcomes: Outcomes, scene: str, variant: str, mode: str, of: str) -> plots.Curve:
     """``fill`` or ``size`` and seconds of one variant where it ran."""
-    those = [o for o in outcomes if (o.case.scene, o.case.variant, o.case.mode) == (scene, variant, mode) and o.result]
-    return [getattr(o.case, of) for o in those], [o.result.seconds.median for o in those if o.result]
+    met = [o for o in outcomes if (o.case.scene, o.case.variant, o.case.mode) == (scene, variant, mode)]
+    points = sorted((getattr(o.case, of), o.result.seconds.median) for o in met if o.result)
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def crossings(outcomes: Outcomes, variants: Sequence[str]) -> list[dict[str, object]]:
@@ -92,7 +93,7 @@ def draw(out: Path, outcomes: Outcomes, variants: Sequence[str]) -> list[str]:
                 f"{scene}, {mode}",
                 "voxels along each side" if of == "size" else "share of the cube that is filled",
                 "seconds",
-                {variant: curve(outcomes, scene, variant, mode, of) for variant in (*DENSE, *variants)},
+                {variant: curve(outcomes, scene, variant, mode, of) for variant in (*variants, *DENSE)},
                 ticks,
             )
             for mode in MODES

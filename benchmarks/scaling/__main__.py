@@ -16,6 +16,7 @@ from cranial_sparse.bricks import BrickGrid, save, surface
 from cranial_sparse.errors import InputError, in_one_line
 
 NAME = "scaling"
+WIDTHS = [16, 32, 64]  # of the U-Net
 EXAMPLES = """\
   python -m benchmarks scaling                                    # 128³ to 1024³, and batches of 1 to 8
   python -m benchmarks scaling --sizes 128,256 --batches 1,2
@@ -45,10 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     made.add_argument("--backend", default="native", help="what convolutions run on (default: %(default)s)")
     options = parse(made, arguments)
-    full, widths = 512, (16, 32, 64)
+    full, widths = 512, tuple(WIDTHS)
     if options.quick:
         options.sizes, options.batches, options.batch_size, options.repeats = "32,64", "1,2", 32, 2
-        options.data, full, widths = None, 64, (4, 8, 8)
+        options.data, full, widths = None, 64, (16, 16)
     sizes, batches = ([int(n) for n in words.split(",")] for words in (options.sizes, options.batches))
     if wrong := [size for size in (*sizes, options.batch_size) if size % 16 or size < 32]:
         raise InputError(f"--sizes: expected multiples of 16 from 32 on, got {wrong[0]}")
@@ -67,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         by_size += [case(FORWARD, SURFACE, size, 1) for size in sizes]
         by_items = [case(network, SKULL, options.batch_size, n) for network in (FORWARD, TRAINING) for n in batches]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, [*by_size, *by_items], options.threads, together))
+        outcomes = list(run_cases(measure_case, [*by_size, *by_items], options.threads, together, options.minutes))
     grown, batched = outcomes[: len(by_size)], outcomes[len(by_size) :]
     fitted = {"size": exponents(grown, "size"), "items": exponents(batched, "items")}
     body = ["## Resolution", "", *draw(options.out, grown, "size", "voxels along each side"), ""]
@@ -77,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     title = f"Scaling, {found.name}, {options.backend}, {options.device}"
     result = page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, {"exponents": fitted})
     page.write(result, options.out, arguments)
-    return int(any(outcome.wrong for outcome in outcomes))
+    return int(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":

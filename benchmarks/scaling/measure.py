@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import unets
+from benchmarks.common.answers import expect
 from benchmarks.common.arithmetic import unet_bytes
 from benchmarks.common.memory import Peak, check_fit, peak_of
 from benchmarks.common.timing import Timing, measure
@@ -34,6 +35,9 @@ class Case:
     device: str
     repeats: int
 
+    def __str__(self) -> str:
+        return f"{self.network}, {self.scene} {self.size}³ × {self.items}"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -45,7 +49,7 @@ class Row:
 
 
 def measure_case(case: Case) -> Row:
-    """Raises InputError where it does not fit, AssertionError where the answer is wrong."""
+    """Raises InputError where it does not fit, WrongAnswer where the answer is wrong."""
     run, voxels = cascade(case) if case.network == CASCADE else unet(case)
     peak = peak_of(run, case.device)
     return Row(voxels, measure(run, case.repeats, case.device), peak)
@@ -68,7 +72,7 @@ def unet(case: Case) -> tuple[Callable[[], object], int]:
     run = unets.ready(unets.unet(case.widths, case.device), case.backend, given, training=case.network == TRAINING)
     if case.items > 1 and case.network == FORWARD:
         parts = unets.forward(unets.unet(case.widths, case.device), case.backend, given)().detach().split(len(single))
-        assert all(torch.allclose(part, parts[0], rtol=1e-3, atol=1e-3) for part in parts), "items of a batch differ"
+        expect(all(torch.allclose(part, parts[0], rtol=1e-3, atol=1e-3) for part in parts), "items of a batch differ")
     return run, len(grid)
 
 
@@ -86,8 +90,8 @@ def cascade(case: Case) -> tuple[Callable[[], object], int]:
 
     finest = run()[-1]
     known = difference(complete, implant)
-    assert len(difference(known, finest.grid)) == 0, "bone of the skull is not on the finest level"
-    assert int((finest.logits > 0).sum()) >= len(known), "bone of the skull is not bone"
+    expect(len(difference(known, finest.grid)) == 0, "bone of the skull is not on the finest level")
+    expect(int((finest.logits > 0).sum()) >= len(known), "bone of the skull is not bone")
     return run, len(finest.grid)
 
 

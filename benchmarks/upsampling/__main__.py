@@ -11,7 +11,7 @@ from benchmarks.common.limits import limits
 from benchmarks.common.options import parse, parser
 from benchmarks.common.process import run_cases
 from benchmarks.common.scenes import THICKNESS, at_size, ellipsoid_shell, skull
-from benchmarks.upsampling.measure import OURS, PLAIN, RIVALS, Case, measure_case
+from benchmarks.upsampling.measure import LIBRARIES, OURS, PLAIN, Case, measure_case
 from benchmarks.upsampling.page import NOTES, draw, tables
 from cranial_sparse.bricks import coarsen, from_coordinates, save
 from cranial_sparse.errors import in_one_line
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(made, arguments)
     if options.quick:
         options.size, options.repeats = 32, 2
-    here, absent = backends.found([name for name in RIVALS if name != PLAIN])
+    here, absent = backends.found(LIBRARIES)
     if options.grid == "shell":
         grid = from_coordinates(ellipsoid_shell(options.size, THICKNESS * options.size / 512))
     else:
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             Case(way, str(path), options.channels, options.device, options.repeats) for way in (OURS, PLAIN, *here)
         ]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, cases, options.threads, together))
+        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes))
     title = (
         f"Occupancy upsampling, {options.grid}, {len(coarsen(grid)):,} parents to {len(grid):,} children at "
         f"{options.size}³, {options.channels} channels, {options.device}"
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     body = [*draw(options.out, outcomes), "", limit, "", *tables(outcomes, can)]
     more = {"limits": asdict(can)}
     page.write(page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, more), options.out, arguments)
-    return int(any(outcome.wrong for outcome in outcomes))
+    return int(any(outcome.fault for outcome in outcomes))
 
 
 if __name__ == "__main__":

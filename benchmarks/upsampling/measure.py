@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmarks.common.answers import compare, expect
 from benchmarks.common.memory import Peak, peak_of
 from benchmarks.common.timing import Timing, measure
 from benchmarks.upsampling.rivals import generate
@@ -23,7 +24,7 @@ from cranial_sparse.bricks import (
 )
 from cranial_sparse.networks.cascade import children_of
 
-OURS, PLAIN, RIVALS = "ours", "plain PyTorch", ("plain PyTorch", "spconv", "minkowski")
+OURS, PLAIN, LIBRARIES = "ours", "plain PyTorch", ("spconv", "spconv_triton", "minkowski")
 COORDINATES, LOGIT = 16, 4  # bytes of a voxel's, and of a float
 
 
@@ -36,6 +37,9 @@ class Case:
     channels: int
     device: str
     repeats: int
+
+    def __str__(self) -> str:
+        return self.way
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Row:
 
 
 def measure_case(case: Case) -> Row:
-    """Raises AssertionError where other children are kept than there are."""
+    """Raises WrongAnswer where other children are kept than there are."""
     fine = load(case.grid).to(case.device)
     coarse = coarsen(fine)
     logits, features = operands(fine, coarse, case.channels)
@@ -84,12 +88,11 @@ Stages = list[tuple[str, int, Callable[[], object]]]
 def ours(fine: BrickGrid, coarse: BrickGrid, logits: Tensor, features: Tensor) -> Stages:
     """Every operation by itself, then what replaces generating and pruning."""
     kept = upsample(coarse, logits)
-    assert equal(kept, fine), f"expected {len(fine):,} children, got {len(kept):,}"
+    expect(equal(kept, fine), f"expected {len(fine):,} children, got {len(kept):,}")
     rows, slots = parents(kept, coarse)
-    assert torch.equal(children_of(coordinates(coarse)).view(-1, 8, 4)[rows, slots.long()], coordinates(kept)), (
-        "parents"
-    )
-    assert torch.equal(inherit(features, kept, coarse), features[rows]), "inherit"
+    children = children_of(coordinates(coarse)).view(-1, 8, 4)
+    expect(torch.equal(children[rows, slots.long()], coordinates(kept)), "parents: other children are theirs")
+    expect(torch.equal(inherit(features, kept, coarse), features[rows]), "inherit: other features than the parents'")
     small, large, channels = len(coarse), len(fine), features.shape[1]
     bits = [sum(array.numel() * array.element_size() for array in grid.arrays) for grid in (coarse, fine)]
     grown = bits[0] + 8 * LOGIT * small + bits[1]
@@ -111,10 +114,9 @@ def rivals(way: str, fine: BrickGrid, coarse: BrickGrid, logits: Tensor, feature
     children, inherited = run(True)
     assert inherited is not None
     kept = from_coordinates(children.int())
-    assert len(children) == len(fine), f"expected {len(fine):,} children, got {len(children):,}"
-    assert equal(kept, fine), f"{way}: other children are kept than there are"
-    expected = inherit(features, fine, coarse)[lookup(fine, children.int())]
-    assert torch.allclose(inherited, expected, rtol=1e-3, atol=1e-3), f"{way}: other features than those of the parents"
+    expect(len(children) == len(fine), f"{way}: expected {len(fine):,} children, got {len(children):,}")
+    expect(equal(kept, fine), f"{way}: other children are kept than there are")
+    compare(f"{way}: features", inherited, inherit(features, fine, coarse)[lookup(fine, children.int())], 1e-3)
     small, large, channels = len(coarse), len(fine), features.shape[1]
     listed = (COORDINATES + 8 * LOGIT) * small + COORDINATES * large
     return [

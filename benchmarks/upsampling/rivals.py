@@ -1,6 +1,7 @@
 """Generate all children, then prune, as others do it."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -19,12 +20,11 @@ def generate(way: str, voxels: Tensor, logits: Tensor, features: Tensor) -> Gene
 
     Raises InputError where the library is not here, or cannot.
     """
-    if way == "spconv":
-        load_backend(way)  # its repairs too
-        return _spconv(voxels, logits, features)
-    if way == "minkowski":
-        load_backend(way)  # what its import needs
-        return _minkowski(voxels, logits, features)
+    if way in ("spconv", "spconv_triton", "minkowski"):
+        load_backend(way)  # with its repairs, and what its import needs
+        if way == "minkowski":
+            return _minkowski(voxels, logits, features)
+        return _spconv(import_module(f"{way}.pytorch"), voxels, logits, features)
     return lambda featured: _plain(voxels, logits, features, featured)
 
 
@@ -44,19 +44,22 @@ def _columns(logits: Tensor, features: Tensor, featured: bool) -> tuple[Tensor, 
     return columns, kernel
 
 
-def _spconv(voxels: Tensor, logits: Tensor, features: Tensor) -> Generate:
-    import spconv.pytorch as library
-
+def _spconv(library: Any, voxels: Tensor, logits: Tensor, features: Tensor) -> Generate:
     shape = (voxels[:, 1:].amax(0) + 1).tolist()
     if min(voxels[:, 1:].amin().item(), 0) < 0 or 8 * shape[0] * shape[1] * shape[2] >= 1 << 31:
-        raise InputError(f"spconv: expected children in a box of fewer than 2³¹ cells, got {shape} parents")
+        raise InputError(f"{library.__name__}: expected children in a box of fewer than 2³¹ cells, got {shape} parents")
+    algorithm = {} if voxels.is_cuda else {"algo": library.ConvAlgo.Native}  # on a CPU there is no other
+
+    def prepared(featured: bool) -> tuple[Any, Tensor]:
+        columns, kernel = _columns(logits, features, featured)
+        layer = library.SparseConvTranspose3d(*kernel.shape[1:], 2, stride=2, bias=False, **algorithm)
+        layer.weight.data = kernel.permute(2, 0, 1).unflatten(1, (2, 2, 2)).contiguous()
+        return layer, columns
+
+    layers = {featured: prepared(featured) for featured in (False, True)}
 
     def run(featured: bool) -> Children:
-        columns, kernel = _columns(logits, features, featured)
-        layer: Any = library.SparseConvTranspose3d(
-            *kernel.shape[1:], 2, stride=2, bias=False, algo=library.ConvAlgo.Native
-        ).to(voxels.device)
-        layer.weight.data = kernel.permute(2, 0, 1).unflatten(1, (2, 2, 2)).contiguous()
+        layer, columns = layers[featured]
         out = layer(library.SparseConvTensor(columns, voxels, shape, 1))
         keep = out.features[:, 0] > 0
         return out.indices[keep], out.features[keep, 1:] if featured else None
@@ -70,15 +73,20 @@ def _minkowski(voxels: Tensor, logits: Tensor, features: Tensor) -> Generate:
     if voxels.is_cuda and not engine.is_cuda_available():
         raise InputError("minkowski: expected features on the CPU, which it was built for, got a card")
 
-    def run(featured: bool) -> Children:
+    def prepared(featured: bool) -> tuple[Any, Tensor]:
         columns, kernel = _columns(logits, features, featured)
-        layer = engine.MinkowskiGenerativeConvolutionTranspose(
-            *kernel.shape[1:], kernel_size=2, stride=2, dimension=3
-        ).to(voxels.device)
+        shape = {"kernel_size": 2, "stride": 2, "dimension": 3}
+        layer = engine.MinkowskiGenerativeConvolutionTranspose(*kernel.shape[1:], **shape)
         layer.kernel.data = kernel.unflatten(0, (2, 2, 2)).transpose(0, 2).flatten(0, 2).contiguous()  # x fastest
-        scale = voxels.new_tensor([1, 2, 2, 2])
-        out = layer(engine.SparseTensor(columns, voxels * scale, tensor_stride=2, device=voxels.device))
-        pruned = engine.MinkowskiPruning()(out, out.F[:, 0] > 0)
+        return layer, columns
+
+    layers = {featured: prepared(featured) for featured in (False, True)}
+    places, prune = voxels * voxels.new_tensor([1, 2, 2, 2]), engine.MinkowskiPruning()
+
+    def run(featured: bool) -> Children:
+        layer, columns = layers[featured]
+        out = layer(engine.SparseTensor(columns, places, tensor_stride=2, device=voxels.device))
+        pruned = prune(out, out.F[:, 0] > 0)
         return pruned.C, pruned.F[:, 1:] if featured else None
 
     return run

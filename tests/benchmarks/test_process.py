@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from benchmarks.common.answers import WrongAnswer
 from benchmarks.common.memory import check_fit, peak_of
 from benchmarks.common.process import Outcome, run_cases
 from cranial_sparse.errors import InputError
@@ -22,7 +23,9 @@ def fail(how: str) -> int:
     if how == "refused":
         raise InputError("expected less")
     if how == "wrong":
-        raise AssertionError("output: 0.5")
+        raise WrongAnswer("output: 0.5")
+    if how == "broken":
+        raise KeyError("a library's own")
     if how == "memory":
         torch.empty(1 << 50, dtype=torch.uint8)
     if how == "died":
@@ -41,10 +44,13 @@ def test_a_peak_is_that_of_the_call_alone() -> None:
 
 
 def test_a_case_that_fails_has_a_reason_and_the_others_run() -> None:
-    refused, wrong, memory, died, fine = outcomes(fail, ["refused", "wrong", "memory", "died", ""], together=True)
-    assert (refused.reason, refused.wrong) == ("expected less", False)
-    assert (wrong.reason, wrong.wrong) == ("wrong answer: output: 0.5", True)
-    assert memory.reason == "out of memory"
+    cases = ["refused", "wrong", "broken", "memory", "died", ""]
+    refused, wrong, broken, memory, died, fine = outcomes(fail, cases, together=True)
+    assert (refused.reason, refused.fault) == ("expected less", False)
+    assert (wrong.reason, wrong.fault) == ("wrong answer: output: 0.5", True)
+    assert broken.reason == 'failed: KeyError: "a library\'s own"'
+    assert broken.fault
+    assert (memory.reason, memory.fault) == ("out of memory", False)
     assert "process died" in died.reason
     assert fine.result
     assert not fine.reason
@@ -53,6 +59,11 @@ def test_a_case_that_fails_has_a_reason_and_the_others_run() -> None:
 def test_every_case_has_a_process_of_its_own() -> None:
     first, second = (outcome.result for outcome in outcomes(fail, ["", ""]))
     assert len({first, second, os.getpid()}) == 3
+
+
+def test_time_that_is_up_leaves_cases_out() -> None:
+    (only,) = run_cases(fail, [""], 1, minutes=-1)
+    assert only.reason == "left out: the time is up"
 
 
 def test_what_does_not_fit_is_told_with_its_size() -> None:

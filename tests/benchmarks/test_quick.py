@@ -13,7 +13,7 @@ from cranial_sparse.errors import InputError
 MISSING = "backend spconv: its library cannot be imported (no such thing); install it: pip install spconv"
 PLOTS = {
     "upsampling": ["upsampling.svg"],
-    "convolution": ["convolution.svg"],
+    "convolution": ["convolution_submanifold.svg", "convolution_up.svg"],
     "dense_vs_sparse": [f"dense_vs_sparse_{scene}.svg" for scene in ("skull", "implant_band", "shell")],
     "scaling": ["scaling_size.svg", "scaling_items.svg"],
 }

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from benchmarks.common import unets
+from benchmarks.common.answers import WrongAnswer
 from benchmarks.common.dense_unet import dense_unet, masks_of, read, spread
 from benchmarks.common.scenes import filled_shell
 from benchmarks.common.unets import MASKED, PLAIN
@@ -68,7 +69,7 @@ def test_wrong_answers_do_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     forget = torch.ones(27, 1, 1)
     forget[5] = 0
     monkeypatch.setattr(native, "submanifold_conv", lambda x, w, grid: right(x, w * forget, grid))
-    with pytest.raises(AssertionError, match=r"features: expected an error of at most 0\.001"):
+    with pytest.raises(WrongAnswer, match=r"features: expected an error of at most 0\.001"):
         unets.check(WIDTHS, "native", a_problem())
 
 
