@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 SYSTEMS = ("cascade", "radial")  # of completion.pipeline, which is slow to import
+DEVICES = ("auto", "cpu", "cuda")
 BACKENDS = ("native", "reference", "dense", "spconv", "spconv_triton", "minkowski")  # of sparse_conv.backends, likewise
 
 EXAMPLES = """\
@@ -56,6 +57,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=BACKENDS[0],
         help="library that the cascade's sparse convolutions run on (default: %(default)s, ours)",
     )
+    parser.add_argument(
+        "--device",
+        choices=DEVICES,
+        default=DEVICES[0],
+        help="where the cascade runs (default: a GPU where there is one)",
+    )
     parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
     parser.set_defaults(run=run)
@@ -75,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     def completer(skull: Volume) -> Completion:
         from cranial_sparse.completion.pipeline import complete  # slow to import: not before an input has been read
 
-        return complete(skull, args.system, args.backend)
+        return complete(skull, args.system, args.backend, args.device)
 
     if args.backend != BACKENDS[0]:
         from cranial_sparse.sparse_conv.backends import load_backend

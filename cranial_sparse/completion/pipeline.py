@@ -20,15 +20,18 @@ from cranial_sparse.networks.cascade import Cascade
 SYSTEMS = {"cascade": (WEIGHTS, refine.WEIGHTS), "radial": (WEIGHTS,)}  # and what they load
 
 
-def complete(skull: Volume, system: str = "cascade", backend: str = "native") -> Completion:
+def complete(skull: Volume, system: str = "cascade", backend: str = "native", device: str = "auto") -> Completion:
     """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``.
 
-    "cascade" refines the radial proposal to 0.45 mm on one of sparse_conv.backends.BACKENDS; "radial" is the proposal
-    alone. Raises InputError where the system or the backend is not known or the scan cannot be used.
+    "cascade" refines the radial proposal to 0.45 mm on one of sparse_conv.backends.BACKENDS and on a device: "cpu", "cuda",
+    or, with "auto", a GPU where there is one. "radial" is the proposal alone. Raises InputError where system, backend or
+    device are not there or the scan cannot be used.
     """
     if system not in SYSTEMS:
         raise InputError(f"--system: expected one of {', '.join(SYSTEMS)}, got '{system}'")
-    network = refine.shipped_network(backend) if system == "cascade" else None
+    network = None
+    if system == "cascade":
+        network = refine.shipped_network(backend, refine.choose_device(device, backend))
     return replace(complete_with(skull, radial_completer, network), weights=SYSTEMS[system])
 
 

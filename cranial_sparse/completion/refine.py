@@ -23,11 +23,14 @@ WEIGHTS = "cascade.safetensors"
 
 
 def refine_field(skull: Volume, field: Field, network: Cascade, levels: int = 3) -> Field:
-    """Logits after ``levels`` levels of ``network``, on the lattice of the last one (1.8, 0.9 or 0.45 mm)."""
-    inputs = cascade_inputs(skull, field)
+    """Logits after ``levels`` levels of ``network``, on the lattice of the last one (1.8, 0.9 or 0.45 mm).
+
+    Runs on the network's device; the field is on the CPU.
+    """
+    inputs = cascade_inputs(skull, field).to(next(network.parameters()).device)
     with torch.inference_mode():
         outputs = network(inputs)[:levels]
-        logits = dense_logits(inputs, outputs, network.config.keep)
+        logits = dense_logits(inputs, outputs, network.config.keep).cpu()
     return Field(logits, level_lattice(field.geometry, levels), field.pose)
 
 
@@ -76,6 +79,21 @@ def load_network(path: str | Path, backend: str = "native") -> Cascade:
 
 
 @cache
-def shipped_network(backend: str = "native") -> Cascade:
+def shipped_network(backend: str = "native", device: str = "cpu") -> Cascade:
     """The weights that ship with the package; CC BY-NC-SA 4.0, see the model card. Raises as load_network does."""
-    return load_network(str(files("cranial_sparse.assets").joinpath(WEIGHTS)), backend)
+    return load_network(str(files("cranial_sparse.assets").joinpath(WEIGHTS)), backend).to(device)
+
+
+def choose_device(device: str, backend: str) -> str:
+    """Where to run: "cpu" or "cuda" as asked for, or with "auto" on a GPU where there is one.
+
+    Raises InputError where a GPU is asked for and there is none.
+    """
+    present = torch.cuda.is_available()
+    if device == "auto":
+        return "cuda" if present and backend != "minkowski" else "cpu"
+    if device == "cuda" and not present:
+        raise InputError(
+            "--device cuda: expected a GPU that this build of torch can use, found none; leave --device out"
+        )
+    return device

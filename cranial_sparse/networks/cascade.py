@@ -55,6 +55,10 @@ class CascadeInputs:
     field: Tensor
     complete: Tensor | None = None
 
+    def to(self, device: torch.device | str) -> "CascadeInputs":
+        volumes = self.skull, self.mirrored, self.field, self.complete
+        return CascadeInputs(*(None if volume is None else volume.to(device) for volume in volumes))  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True, eq=False)
 class LevelOutput:

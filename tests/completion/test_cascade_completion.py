@@ -13,7 +13,7 @@ from cranial_sparse.classical.radial import radial_completer
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.pipeline import complete
-from cranial_sparse.completion.refine import load_network, refine_field, shipped_network
+from cranial_sparse.completion.refine import choose_device, load_network, refine_field, shipped_network
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.metrics import dsc
@@ -87,3 +87,13 @@ def test_the_shipped_weights_are_finite_and_of_the_size_promised() -> None:
     network = shipped_network()
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
     assert sum(value.numel() * 4 for value in network.parameters()) < 20e6
+
+
+def test_a_gpu_that_is_not_there_is_told_and_auto_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto", "native") == choose_device("cpu", "native") == "cpu"
+    with pytest.raises(InputError, match="--device cuda: expected a GPU"):
+        choose_device("cuda", "native")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto", "native") == choose_device("cuda", "native") == "cuda"
+    assert choose_device("auto", "minkowski") == "cpu"
