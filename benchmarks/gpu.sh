@@ -1,8 +1,8 @@
 #!/bin/sh
 # All that needs a card, on a machine without a network, in under nine minutes: sh benchmarks/gpu.sh
-# Builds the kernels in place, runs the CUDA tests, the benchmarks with --device cuda, and compute-sanitizer where it attaches.
-# OUT is the folder for logs, pages and the summary (out/gpu); PYTHON has a torch for the card (python3); WHEELS is a folder
-# with wheels of what PYTHON lacks; MINUTES is what all may take (9). The status is 1 where a step failed, 3 without a card.
+# Builds the kernels in place, runs the CUDA tests, the benchmarks with --device cuda, and compute-sanitizer where it can
+# attach. OUT is the folder for logs, pages and the summary (out/gpu); PYTHON has a torch for the card (python3); WHEELS is
+# a folder with wheels of what PYTHON lacks; MINUTES is what all may take (9). The status is 1 where a step failed, 3 without a card.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 out=${OUT:-out/gpu}
@@ -56,7 +56,8 @@ if [ -z "$card" ]; then
 fi
 say "card: $card"
 if [ -n "${WHEELS:-}" ]; then
-    step wheels 60 "$python" -m pip install -q --no-index --no-deps --find-links "$WHEELS" --target "$out/site" "$WHEELS"/*.whl
+    step wheels 60 "$python" -m pip install -q --no-index --no-deps --find-links "$WHEELS" --target "$out/site" \
+        "$WHEELS"/*.whl
     PYTHONPATH=$out/site${PYTHONPATH:+:$PYTHONPATH}
 fi
 PYTHONPATH=.${PYTHONPATH:+:$PYTHONPATH}
@@ -70,7 +71,8 @@ tests() {
     shift 2
     step "$name" "$limit" "$python" -m pytest -q -rs -p no:cacheprovider "$@"
 }
-tests card_tests 100 tests/cuda/test_card.py tests/cuda/test_grid_kernels.py tests/sparse_conv/test_triton_cuda.py -k "not emulated"
+tests card_tests 100 -k "not emulated" \
+    tests/cuda/test_card.py tests/cuda/test_grid_kernels.py tests/sparse_conv/test_triton_cuda.py
 # bench NAME MINUTES OPTIONS...: begins no case after MINUTES, so that there is a page of what was measured till then.
 bench() {
     name=$1 minutes=$2
@@ -82,13 +84,17 @@ bench upsampling 0.5 --repeats 50
 bench convolution 1 --channels 16,32 --repeats 20 --backends "$peers"
 bench dense_vs_sparse 1.3 --sizes 512,256,128,64 --repeats 10 --backends "$peers"
 bench scaling 0.7 --repeats 5 --batches 1,4
+tests_under() {
+    step "$1" 40 compute-sanitizer --tool "$1" --error-exitcode 9 \
+        "$python" -m pytest -q tests/cuda/test_grid_kernels.py -k "shell and not emulated"
+}
 for tool in memcheck racecheck; do
     if ! command -v compute-sanitizer >/dev/null; then
         say "$tool: left out, compute-sanitizer is not on PATH"
         continue
     fi
     before=$worst
-    if ! step "$tool" 40 compute-sanitizer --tool "$tool" --error-exitcode 9 "$python" -m pytest -q tests/cuda/test_grid_kernels.py -k "shell and not emulated" &&
+    if ! tests_under "$tool" &&
         grep -qi -e 'device not supported' -e 'unable to \(attach\|find\|connect\)' "$out/logs/$tool.log"; then
         say "$tool: cannot attach on this machine, which is no fault of the kernels"
         worst=$before
