@@ -7,7 +7,19 @@ from pathlib import Path
 
 MISSING = "no plots: matplotlib is not installed; pip install 'cranial-sparse[benchmarks]'"
 INK, SOFT, LINE = "#1b2530", "#586572", "#dde2e7"
-COLOURS = ("#d66e28", "#1666b0", "#586572", "#3b8f6b", "#8a5aa8", "#b8a13a", "#8492a0")
+COLOURS = (
+    "#d66e28",
+    "#1666b0",
+    "#586572",
+    "#3b8f6b",
+    "#8a5aa8",
+    "#b8a13a",
+    "#8492a0",
+    "#c2506b",
+    "#4fa3c7",
+    "#7a5c3e",
+    "#a9c46c",
+)
 MARKERS = "osD^vP*"
 STYLE = {
     "font.size": 9,
@@ -74,7 +86,7 @@ def bars(path: Path, title: str, x: str, parts: Mapping[str, Mapping[str, float]
     """A horizontal bar for each name, made of parts one after another."""
     plot = _pyplot()
     with plot.rc_context(STYLE):
-        figure, axes = plot.subplots(figsize=(8, 0.9 + 0.4 * len(parts)))
+        figure, axes = plot.subplots(figsize=(8, 1.4 + 0.4 * len(parts)), layout="constrained")
         kinds = list(dict.fromkeys(kind for pieces in parts.values() for kind in pieces))
         starts = dict.fromkeys(parts, 0.0)
         for number, kind in enumerate(kinds):
@@ -86,7 +98,8 @@ def bars(path: Path, title: str, x: str, parts: Mapping[str, Mapping[str, float]
         axes.invert_yaxis()
         axes.grid(axis="y", visible=False)
         axes.set(title=title, xlabel=x)
-        axes.legend(fontsize=8, ncols=min(len(kinds), 4), loc="upper center", bbox_to_anchor=(0.5, -0.2))
+        if len(kinds) > 1:
+            figure.legend(fontsize=8, ncols=min(len(kinds), 4), loc="outside lower center")
         _save(plot, figure, path)
 
 

@@ -75,4 +75,5 @@ def draw(out: Path, outcomes: Outcomes) -> list[str]:
 
 
 def _parts(row: Row) -> dict[str, float]:
-    return {"index": row.index} | {name.replace("_", " "): getattr(row, name).median for name in PASSES}
+    index, forward = max(row.index, 0.0), row.forward.median
+    return {"index": index, "forward": forward, "both gradients": max(row.training_layer.median - index - forward, 0.0)}

@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     names, absent = backends.found([name for name in options.backends.split(",") if name != "dense"])
     full = 64 if options.quick else 512
     found = skull(options.data, options.skull, full)
-    listed = scenes(found, sizes, full, len(widths)) + shells(options.fill_size, fills)
+    listed = shells(options.fill_size, fills) + scenes(found, sizes, full, len(widths))
     with tempfile.TemporaryDirectory() as folder:
         cases = []
         for number, (scene, size, grid, origin, shape) in enumerate(listed):
@@ -69,8 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
             begun = partial(Case, scene, size, len(grid) / prod(shape))
             cases += [
                 begun(variant, mode, str(path), origin, shape, tuple(widths), options.device, options.repeats)
-                for variant in (*DENSE, *names)
                 for mode in MODES
+                for variant in (*names, *DENSE)  # cheap ones first: a run may end early
             ]
         together = options.quick or options.device == "cuda"
         outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes))
