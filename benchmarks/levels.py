@@ -30,9 +30,9 @@ from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import halved
 from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.completion.patient import missing_bone, patient_logits
-from cranial_sparse.completion.pipeline import SYSTEMS
-from cranial_sparse.completion.refine import dense_logits, level_lattice, shipped_network
+from cranial_sparse.completion.refine import WEIGHTS, dense_logits, level_lattice, shipped_network
 from cranial_sparse.completion.resampling import to_lattice
+from cranial_sparse.completion.systems import SYSTEMS
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
 from cranial_sparse.errors import in_one_line
 from cranial_sparse.geometry import Volume
@@ -176,7 +176,7 @@ def main() -> None:
     irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
     wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
     target = args.out / "levels.json"
-    made_by = weight_hashes(SYSTEMS["cascade"]) | {"cranial-sparse": __version__}
+    made_by = weight_hashes((*SYSTEMS["radial"].weights, WEIGHTS)) | {"cranial-sparse": __version__}
     made_by |= {} if args.backend == "native" else {"backend": args.backend}
     cases = finished(target, made_by)
     todo = [name for name in wanted if name not in cases]

@@ -60,6 +60,14 @@ class Geometry:
         return Geometry(shape, self.spacing, (float(origin[0]), float(origin[1]), float(origin[2])), self.direction)
 
 
+@dataclass(frozen=True)
+class Plane:
+    """All points x with ``normal · (x - point) = 0``; LPS, mm, the normal of unit length."""
+
+    point: Triple
+    normal: Triple
+
+
 @dataclass(frozen=True, eq=False)
 class Volume:
     """An array [X, Y, Z] and where it is."""

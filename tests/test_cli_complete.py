@@ -231,7 +231,7 @@ def test_from_the_command_line(skull_file: Path, tmp_path: Path, monkeypatch, ca
     arguments = ["complete", str(skull_file), str(tmp_path / "gone.nrrd"), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--system", "cascade", "--backend", "dense"]) == 1
     text = capsys.readouterr().out
-    assert asked == [("cascade", "dense", "auto")]
+    assert asked == [("cascade", "dense", "auto", False)]
     options = json.loads((tmp_path / "out" / "one" / "summary.json").read_text())["options"]
     assert (options["system"], options["backend"]) == ("cascade", "dense")
     assert "one: implant" in text
@@ -240,11 +240,11 @@ def test_from_the_command_line(skull_file: Path, tmp_path: Path, monkeypatch, ca
 
 
 def test_an_unknown_system_is_refused_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert set(SYSTEMS) == set(pipeline.SYSTEMS)
+    assert set(SYSTEMS) == {pipeline.CASCADE, *pipeline.SYSTEMS}
     with pytest.raises(SystemExit) as done:
-        main(["complete", str(tmp_path / "gone.nrrd"), "--out", str(tmp_path), "--system", "mirror"])
+        main(["complete", str(tmp_path / "gone.nrrd"), "--out", str(tmp_path), "--system", "crystal"])
     assert done.value.code == 2
-    assert re.search("invalid choice: 'mirror'.*cascade.*radial", capsys.readouterr().err)
+    assert re.search("invalid choice: 'crystal'.*cascade.*radial", capsys.readouterr().err)
 
 
 def test_a_backend_that_is_not_there_is_told_before_anything_is_read(

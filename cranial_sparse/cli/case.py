@@ -35,13 +35,15 @@ class Options:
     """What a user chose. ``threshold_hu`` matters for CT only."""
 
     system: str = "cascade"
+    refine: bool = False
     backend: str = "native"
     threshold_hu: float = BONE_HU
     overwrite: bool = False
 
     def as_dict(self) -> dict[str, str | float]:
         """What decides the result, as it is written to summary.json."""
-        return {"system": self.system, "backend": self.backend, "threshold_hu": self.threshold_hu}
+        refine = "yes" if self.refine else "no"
+        return {"system": self.system, "refine": refine, "backend": self.backend, "threshold_hu": self.threshold_hu}
 
 
 def complete_case(
@@ -101,6 +103,7 @@ def complete_case(
             peak_memory_mb=peak_memory_mb(),
             versions=versions(),
             weights=weight_hashes(completion.weights),
+            facts=completion.facts,
             created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         )
 
@@ -113,7 +116,7 @@ def complete_case(
             if not facts.empty:
                 write_mesh(folder / "implant.stl", mesh.vertices, mesh.triangles)
         with stage("report"):
-            page = report_page(summary(), skull.volume, implant)
+            page = report_page(summary(), skull.volume, implant, completion.plane)
             (folder / "report.html").write_text(page, encoding="utf-8")
         written = summary()
         (folder / "summary.json").write_text(written.to_json(), encoding="utf-8")

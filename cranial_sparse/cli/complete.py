@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-SYSTEMS = ("cascade", "radial")  # of completion.pipeline, which is slow to import
+SYSTEMS = ("cascade", "radial", "mirror")  # of completion.systems, which is slow to import
 DEVICES = ("auto", "cpu", "cuda")
 BACKENDS = ("native", "reference", "dense", "spconv", "spconv_triton", "minkowski")  # of sparse_conv.backends, likewise
 
@@ -15,6 +15,7 @@ examples:
   cranial-sparse complete ct_head.nii.gz --threshold 250 --out results
   cranial-sparse complete patients/dicom_folder --out results
   cranial-sparse complete SkullFix/training_set/defective_skull --out results --overwrite
+  cranial-sparse complete skull.nrrd --system radial --out proposed
 
 Each case becomes a folder results/CASE, named after its input:
   implant.nrrd   the missing bone on exactly the input's grid (uint8)
@@ -49,7 +50,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--out", required=True, type=Path, metavar="DIR", help="folder for the results; made if missing"
     )
     parser.add_argument(
-        "--system", choices=SYSTEMS, default=SYSTEMS[0], help="which system completes the skull (default: %(default)s)"
+        "--system",
+        choices=SYSTEMS,
+        default=SYSTEMS[0],
+        help="which system completes the skull: cascade is radial, refined (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--refine", action="store_true", help="refine what the system proposes to 0.45 mm with the cascade's networks"
     )
     parser.add_argument(
         "--backend",
@@ -82,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     def completer(skull: Volume) -> Completion:
         from cranial_sparse.completion.pipeline import complete  # slow to import: not before an input has been read
 
-        return complete(skull, args.system, args.backend, args.device)
+        return complete(skull, args.system, args.backend, args.device, args.refine)
 
     if args.backend != BACKENDS[0]:
         from cranial_sparse.sparse_conv.backends import load_backend
@@ -91,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threshold is not None and not math.isfinite(args.threshold):
         raise InputError(f"--threshold {args.threshold}: expected a number of Hounsfield units, such as 150")
     chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
-    options = Options(system=args.system, backend=args.backend, overwrite=args.overwrite, **chosen)
+    options = Options(args.system, args.refine, args.backend, overwrite=args.overwrite, **chosen)
     found, problems = find_inputs(args.inputs)
     failed = complete_all(found, args.out, completer, options, Console(), problems)
     return 1 if failed else 0

@@ -1,12 +1,12 @@
 """The seam between the two halves: anything that proposes where missing bone is."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 
 from cranial_sparse.completion.frame import Pose
-from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.geometry import Geometry, Plane, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,12 +15,17 @@ class Field:
 
     ``logits`` is float32 [X, Y, Z], positive where there should be bone; zero is the surface, so interpolation keeps
     sub-voxel positions. ``geometry`` is a box of the canonical lattice (mm) and ``pose`` says where that is in the
-    patient. Outside the box the defective skull stands as it is.
+    patient. Outside the box the defective skull stands as it is. ``notes`` are sentences for the user: what was assumed,
+    which fallback was taken; ``facts`` are plain values for summary.json, of the completer's own choice. ``plane`` is a plane
+    of symmetry, to be drawn.
     """
 
     logits: torch.Tensor
     geometry: Geometry
     pose: Pose
+    notes: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    plane: Plane | None = None
 
 
 class Completer(Protocol):

@@ -1,8 +1,9 @@
 """What completing one skull gives."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from cranial_sparse.geometry import Volume
+from cranial_sparse.geometry import Plane, Volume
 
 
 @dataclass(frozen=True, eq=False)
@@ -12,7 +13,8 @@ class Completion:
     ``implant`` is bool [X, Y, Z] and never overlaps the skull; it is empty where the skull has no defect.
     ``seconds`` holds the wall time of each stage in order; ``warnings`` are sentences for the user. ``outside_ml`` is
     bone outside the canonical lattice, such as the face and the neck, which no system looks at or changes.
-    ``weights`` are the files in cranial_sparse/assets that the result depends on.
+    ``weights`` are the files in cranial_sparse/assets that the result depends on; ``facts`` are the completer's own,
+    ``plane`` the plane of symmetry that it used.
     """
 
     implant: Volume
@@ -20,3 +22,5 @@ class Completion:
     warnings: tuple[str, ...] = ()
     outside_ml: float = 0.0
     weights: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    plane: Plane | None = None

@@ -6,40 +6,43 @@ from dataclasses import replace
 import numpy as np
 
 from cranial_sparse.classical.pose import estimate_pose
-from cranial_sparse.classical.radial import radial_completer
-from cranial_sparse.classical.radial_model import WEIGHTS, shipped_model
+from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.completion import refine
 from cranial_sparse.completion.completer import Completer
 from cranial_sparse.completion.completion import Completion
 from cranial_sparse.completion.frame import bone_outside_ml
 from cranial_sparse.completion.patient import missing_bone, patient_logits
+from cranial_sparse.completion.systems import SYSTEMS
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.networks.cascade import Cascade
 
-SYSTEMS = {"cascade": (WEIGHTS, refine.WEIGHTS), "radial": (WEIGHTS,)}  # and what they load
+CASCADE = "cascade"  # the system "radial", refined
 
 
-def complete(skull: Volume, system: str = "cascade", backend: str = "native", device: str = "auto") -> Completion:
-    """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``.
+def complete(
+    skull: Volume, system: str = CASCADE, backend: str = "native", device: str = "auto", refined: bool = False
+) -> Completion:
+    """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``, one of SYSTEMS.
 
-    "cascade" refines the radial proposal to 0.45 mm on one of sparse_conv.backends.BACKENDS and on a device: "cpu", "cuda",
-    or, with "auto", a GPU where there is one. "radial" is the proposal alone. Raises InputError where system, backend or
-    device are not there or the scan cannot be used.
+    Where it is ``refined``, the cascade takes the proposal to 0.45 mm on one of sparse_conv.backends.BACKENDS and on a
+    device: "cpu", "cuda", or, with "auto", a GPU where there is one. "cascade" is "radial", refined. Raises InputError
+    where system, backend or device are not there or the scan cannot be used.
     """
+    if system == CASCADE:
+        system, refined = "radial", True
     if system not in SYSTEMS:
-        raise InputError(f"--system: expected one of {', '.join(SYSTEMS)}, got '{system}'")
-    network = None
-    if system == "cascade":
-        network = refine.shipped_network(backend, refine.choose_device(device, backend))
-    return replace(complete_with(skull, radial_completer, network), weights=SYSTEMS[system])
+        raise InputError(f"--system: expected one of {', '.join((CASCADE, *SYSTEMS))}, got '{system}'")
+    network = refine.shipped_network(backend, refine.choose_device(device, backend)) if refined else None
+    weights = (*SYSTEMS[system].weights, *((refine.WEIGHTS,) if refined else ()))
+    return replace(complete_with(skull, SYSTEMS[system].completer, network), weights=weights)
 
 
 def complete_with(skull: Volume, completer: Completer, network: Cascade | None) -> Completion:
     """As complete, with any Completer, and refined by ``network`` where there is one."""
     seconds: dict[str, float] = {}
     started = time.perf_counter()
-    field = completer(skull)
+    proposal = field = completer(skull)
     seconds["propose"] = time.perf_counter() - started
     if field is not None and network is not None:
         started = time.perf_counter()
@@ -55,4 +58,6 @@ def complete_with(skull: Volume, completer: Completer, network: Cascade | None) 
     pose = estimate_pose(skull, shipped_model().outer)[0] if field is None else field.pose
     outside_ml = bone_outside_ml(skull, pose)
     seconds["count outside"] = time.perf_counter() - started
-    return Completion(implant, seconds, outside_ml=outside_ml)
+    if proposal is None:
+        return Completion(implant, seconds, outside_ml=outside_ml)
+    return Completion(implant, seconds, proposal.notes, outside_ml, facts=proposal.facts, plane=proposal.plane)

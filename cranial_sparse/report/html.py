@@ -7,7 +7,7 @@ from html import escape
 from importlib.resources import files
 from string import Template
 
-from cranial_sparse.geometry import Volume
+from cranial_sparse.geometry import Plane, Volume
 from cranial_sparse.report.slices import View, slice_views
 from cranial_sparse.report.summary import Summary
 from cranial_sparse.report.surfaces import light_surface, pack
@@ -17,13 +17,16 @@ IMPLANT_DETAIL, IMPLANT_TRIANGLES = 0.8, 80_000
 SCRIPTS = ("scene.js", "webgl.js", "software.js", "view3d.js", "slices.js")
 
 
-def report_page(summary: Summary, skull: Volume, implant: Volume) -> str:
-    """The page of one case; ``skull`` (defective) and ``implant`` are bool [X, Y, Z] on one grid."""
+def report_page(summary: Summary, skull: Volume, implant: Volume, plane: Plane | None = None) -> str:
+    """The page of one case; ``skull`` (defective) and ``implant`` are bool [X, Y, Z] on one grid.
+
+    A ``plane`` of symmetry is drawn into the slices.
+    """
     layers = [
         pack("skull", light_surface(skull, SKULL_DETAIL, SKULL_TRIANGLES, SKULL_LEVEL, passes=10)),
         pack("implant", light_surface(implant, IMPLANT_DETAIL, IMPLANT_TRIANGLES)),
     ]
-    views = slice_views(skull, implant)
+    views = slice_views(skull, implant, plane)
     return Template(_asset("page.html")).substitute(
         case=escape(summary.case),
         version=escape(summary.versions.get("cranial-sparse", "")),

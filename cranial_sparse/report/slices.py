@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.geometry import Geometry, Plane, Volume
 from cranial_sparse.metrics.boxes import Box, bounding_box, grow, joint_box, whole
 from cranial_sparse.report.png import encode_png
 
 COUNT = 15  # pictures per plane
 LEVELS = 8  # shades of each edge
-GROUND, BONE, IMPLANT, OUTLINE = (
-    np.array(c, float) for c in ((16, 20, 26), (205, 208, 211), (214, 110, 40), (255, 190, 120))
+GROUND, BONE, IMPLANT, OUTLINE, LINE = (
+    np.array(c, float) for c in ((16, 20, 26), (205, 208, 211), (214, 110, 40), (255, 190, 120), (90, 200, 230))
 )
 MARGIN = 12  # mm of air kept around the head
 
@@ -50,15 +50,17 @@ PLANES = (
 )
 
 
-def slice_views(skull: Volume, implant: Volume, count: int = COUNT) -> tuple[View, ...]:
+def slice_views(skull: Volume, implant: Volume, plane: Plane | None = None, count: int = COUNT) -> tuple[View, ...]:
     """``count`` pictures per plane, spread over the implant, or over the skull where there is no implant.
 
-    Both volumes are bool [X, Y, Z] on one grid.
+    Both volumes are bool [X, Y, Z] on one grid; a ``plane`` of symmetry is a line in those that cross it.
     """
     order, signs = anatomical_axes(skull.geometry)
     spacing = skull.geometry.spacing
     frame, focus = _frame(skull, implant)
     arrays = [to_lps(v.array[frame], order, signs) for v in (skull, implant)]
+    if plane is not None:
+        arrays.append(to_lps(on_plane(plane, skull.geometry, frame), order, signs))
     steps = [spacing[axis] for axis in order]
     views = []
     for name, axis, normal, columns, rows, letters in PLANES:
@@ -69,15 +71,13 @@ def slice_views(skull: Volume, implant: Volume, count: int = COUNT) -> tuple[Vie
             place = index - frame[source].start
             place = place if signs[normal] > 0 else arrays[0].shape[normal] - 1 - place
             cut = (slice(None),) * normal + (place,)
-            bone, missing = (a[cut] for a in arrays)
             # Axes left after the cut keep their order, columns first: turn to [rows, columns], superior on top.
-            bone, missing = bone.T, missing.T
-            if rows == 2:
-                bone, missing = bone[::-1], missing[::-1]
+            shown = arrays if plane is None or normal != np.argmax(np.abs(plane.normal)) else arrays[:2]
+            flat = [a[cut].T[::-1] if rows == 2 else a[cut].T for a in shown]
             centre = [(side.start + side.stop - 1) / 2 for side in focus]
             centre[source] = index
             position = skull.geometry.to_physical(np.array(centre))[normal]
-            pictures.append(Picture(encode_png(paint(bone, missing), palette()), float(position)))
+            pictures.append(Picture(encode_png(paint(*flat), palette()), float(position)))
         size = (arrays[0].shape[columns] * steps[columns], arrays[0].shape[rows] * steps[rows])
         views.append(View(name, axis, letters, size, tuple(pictures)))
     return tuple(views)
@@ -96,22 +96,35 @@ def to_lps(array: NDArray, order: tuple[int, int, int], signs: tuple[int, int, i
     return array.transpose(order)[tuple(slice(None, None, s) for s in signs)]
 
 
-def paint(bone: NDArray[np.bool_], implant: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Palette indices [H, W] of one slice: soft edges for both, a line around the implant."""
+def on_plane(plane: Plane, geometry: Geometry, box: Box) -> NDArray[np.bool_]:
+    """The voxels of ``box`` that ``plane`` runs through: within half a voxel of it along some axis."""
+    slope = geometry.matrix.T @ plane.normal  # mm off the plane per voxel
+    start = np.asarray(geometry.origin) - plane.point + geometry.matrix @ [side.start for side in box]
+    ramps = np.ogrid[tuple(slice(side.stop - side.start) for side in box)]
+    off = sum(np.float32(s) * ramp.astype(np.float32) for s, ramp in zip(slope, ramps, strict=True))
+    return np.abs(off + np.float32(np.dot(plane.normal, start))) <= np.abs(slope).max() / 2
+
+
+def paint(
+    bone: NDArray[np.bool_], implant: NDArray[np.bool_], line: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint8]:
+    """Palette indices [H, W] of one slice: soft edges for both, a line around the implant, and where ``line`` is set."""
     shade = [np.rint(ndimage.gaussian_filter(m.astype(np.float32), 0.6) * (LEVELS - 1)) for m in (bone, implant)]
     indices = (shade[1] * LEVELS + shade[0]).astype(np.uint8)
+    if line is not None:
+        indices[line] = LEVELS**2 + 1
     indices[implant & ~ndimage.binary_erosion(implant)] = LEVELS**2
     return indices
 
 
 def palette() -> NDArray[np.uint8]:
-    """RGB [LEVELS² + 1, 3]: bone shade fastest, implant shade over it, the outline last."""
+    """RGB [LEVELS² + 2, 3]: bone shade fastest, implant shade over it, then the outline and the line."""
     colours = []
     for over in np.linspace(0, 1, LEVELS):
         for under in np.linspace(0, 1, LEVELS):
             below = GROUND + under * (BONE - GROUND)
             colours.append(below + over * (IMPLANT - below))
-    return np.rint([*colours, OUTLINE]).astype(np.uint8)
+    return np.rint([*colours, OUTLINE, LINE]).astype(np.uint8)
 
 
 def _frame(skull: Volume, implant: Volume) -> tuple[Box, Box]:

@@ -1,7 +1,8 @@
 """What is written down about one completed case: summary.json, and the numbers of the report page."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,8 @@ class ImplantFacts:
 class Summary:
     """One finished case. ``seconds`` are wall time per stage in order; ``weights`` maps file names to SHA-256.
 
-    ``outside_ml`` of the ``skull_ml`` lie outside the canonical lattice and are as they were.
+    ``outside_ml`` of the ``skull_ml`` lie outside the canonical lattice and are as they were. ``facts`` are what the system
+    says of its own work.
     """
 
     case: str
@@ -54,6 +56,7 @@ class Summary:
     versions: dict[str, str]
     weights: dict[str, str]
     created: str
+    facts: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def to_json(self) -> str:

@@ -6,8 +6,8 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from cranial_sparse.geometry import Geometry, Volume
-from cranial_sparse.report.slices import LEVELS, anatomical_axes, paint, palette, slice_views, to_lps
+from cranial_sparse.geometry import Geometry, Plane, Volume
+from cranial_sparse.report.slices import LEVELS, anatomical_axes, on_plane, paint, palette, slice_views, to_lps
 
 SHAPE = (30, 34, 26)
 STEP = 4.0
@@ -103,4 +103,24 @@ def test_paint_marks_bone_implant_and_outline():
     assert indices[10, 14] == LEVELS * (LEVELS - 1)  # all implant
     assert indices[4, 12] == LEVELS**2  # outline
     assert indices[1, 19] == 0
-    assert len(palette()) == LEVELS**2 + 1
+    assert len(palette()) == LEVELS**2 + 2
+
+
+def test_a_plane_is_drawn_where_it_runs():
+    geometry = Geometry((9, 7, 5), (2.0, 3.0, 1.0), (-8.0, 0.0, 0.0))
+    box = (slice(2, 9), slice(0, 7), slice(1, 5))
+    upright = on_plane(Plane((0.0, 5.0, 5.0), (1.0, 0.0, 0.0)), geometry, box)
+    assert upright.shape == (7, 7, 4)
+    assert np.flatnonzero(upright.any((1, 2))).tolist() == [2]  # voxel 4 of the volume is at x = 0
+    assert upright[2].all()
+    slanted = on_plane(Plane((-4.0, 0.0, 0.0), (0.8, -0.6, 0.0)), geometry, box)
+    assert slanted[0, 0].all()
+    assert (slanted.sum(0) <= 2).all()
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])
+def test_the_plane_shows_in_the_slices_that_cross_it(order: tuple[int, ...]):
+    skull, implant = marked(grid(order, (1, -1, 1)))
+    with_line, without = (slice_views(skull, implant, plane) for plane in (Plane((0, 0, 0), (1, 0, 0)), None))
+    differ = [a.pictures[0].png != b.pictures[0].png for a, b in zip(with_line, without, strict=True)]
+    assert differ == [True, True, False]  # not in the sagittal ones, which are parallel to it

@@ -1,0 +1,20 @@
+"""The systems that can complete a skull: each a file that proposes, and a line here."""
+
+from dataclasses import dataclass
+
+from cranial_sparse.classical import mirror, radial, radial_model
+from cranial_sparse.completion.completer import Completer
+
+
+@dataclass(frozen=True)
+class System:
+    """A completer, ready to be called with a skull, and the files in cranial_sparse/assets that it loads."""
+
+    completer: Completer
+    weights: tuple[str, ...]
+
+
+SYSTEMS = {
+    "radial": System(radial.radial_completer, (radial_model.WEIGHTS,)),
+    "mirror": System(mirror.mirror_completer, (radial_model.WEIGHTS,)),
+}
