@@ -25,31 +25,34 @@ FADE = 6.0  # mm over which the two maps take over at the faces of the box
 CONDITIONING = 1500  # voxels, since the cost grows with their cube
 
 
-def signed_distance(skull: Volume, pose: Pose) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Distance to the surface (mm, positive in bone, clipped) at the voxels of BOX, and whether the scan shows them."""
-    margin = int(np.ceil(CLIP / SPACING)) + 1
-    fine = _finer(BOX, margin)
+def signed_distance(
+    skull: Volume, pose: Pose, box: Geometry = BOX, clip: float = CLIP
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Distance to the surface (mm, positive in bone, clipped) at the voxels of ``box``, and whether the scan shows them."""
+    margin = int(np.ceil(clip / box.spacing[0])) + 1
+    fine = _finer(box, margin)
     bone = to_lattice(skull, pose, fine).astype(bool)
-    step = SPACING / FINER
+    step = fine.spacing[0]
     # half a voxel lies between the centre of the last voxel on either side and the surface
     inside = distance_transform_edt(bone) * step - step / 2 if bone.any() else np.zeros(bone.shape)
     outside = distance_transform_edt(~bone) * step - step / 2 if not bone.all() else np.zeros(bone.shape)
-    distance = np.where(bone, inside, -outside if bone.any() else -CLIP)
+    distance = np.where(bone, inside, -outside if bone.any() else -clip)
     middle = slice(margin * FINER + FINER // 2, -margin * FINER, FINER)
-    index = skull.geometry.to_index(pose.to_patient(_places()))
+    index = skull.geometry.to_index(pose.to_patient(places(box)))
     seen = ((index >= 0) & (index <= np.array(skull.array.shape) - 1)).all(-1)
-    return np.clip(distance[middle, middle, middle], -CLIP, CLIP).astype(np.float32), np.asarray(seen)
+    return np.clip(distance[middle, middle, middle], -clip, clip).astype(np.float32), np.asarray(seen)
 
 
-def _places() -> NDArray[np.float64]:
-    """Canonical mm of the voxels of BOX, [*SHAPE, 3]."""
-    return BOX.to_physical(np.moveaxis(np.indices(SHAPE), 0, -1))
+def places(box: Geometry) -> NDArray[np.float64]:
+    """Canonical mm of the voxels of ``box``, [X, Y, Z, 3]."""
+    return box.to_physical(np.moveaxis(np.indices(box.shape), 0, -1))
 
 
 def _finer(box: Geometry, margin: int) -> Geometry:
     """Voxels a third as long that fill ``box`` and ``margin`` of its voxels more on every side."""
-    step = SPACING / FINER
-    corner = np.asarray(box.origin) - margin * SPACING - (SPACING - step) / 2
+    spacing = box.spacing[0]
+    step = spacing / FINER
+    corner = np.asarray(box.origin) - margin * spacing - (spacing - step) / 2
     nx, ny, nz = ((n + 2 * margin) * FINER for n in box.shape)
     return Geometry((nx, ny, nz), (step,) * 3, (float(corner[0]), float(corner[1]), float(corner[2])), IDENTITY)
 
@@ -60,7 +63,7 @@ def complete_distance(skull: Volume, pose: Pose, hole: NDArray, model: MapModel)
     The rest is what the defective ``skull`` shows.
     """
     distance, seen = signed_distance(skull, pose)
-    points = _places()
+    points = places(BOX)
     radius = np.linalg.norm(points, axis=-1)
     gap = look_up(distance_transform_edt(~hole), to_pixel(points / radius[..., None])) * (PIXEL_MM * radius / 90.0)
     target = gap < NEAR
