@@ -80,9 +80,14 @@ def find_prediction(folder: Path, name: str) -> Path:
 
 def print_table(table: ScoreTable, console: Console) -> None:
     """The main metrics: of each case, then of all and of each kind of defect; then what failed and why."""
-    shown = Table(title=f"{len(table.cases)} cases, {len(table.failures)} failed", title_justify="left")
+    shown = Table(
+        title=f"{len(table.cases)} cases, {len(table.failures)} failed",
+        title_justify="left",
+        show_edge=False,
+        pad_edge=False,
+    )
     shown.add_column("case", overflow="fold")
-    for title in (*(metric.heading for metric in MAIN), "implant ml", "true ml"):
+    for title in (*(metric.heading for metric in MAIN), "ml", "true ml"):
         shown.add_column(title, justify="right")
     for name, scores in table.cases.items():
         cells = [metric.text(getattr(scores, metric.field)) for metric in MAIN]
@@ -96,7 +101,7 @@ def print_table(table: ScoreTable, console: Console) -> None:
 
 def _summary_table(table: ScoreTable) -> Table:
     """A row per kind and main metric; the kinds only where there are several."""
-    shown = Table(title=f"all cases, {table.skulls()} skulls", title_justify="left")
+    shown = Table(title=f"\nall cases, {table.skulls()} skulls", title_justify="left", show_edge=False, pad_edge=False)
     for title in ("defects", "metric"):
         shown.add_column(title, overflow="fold")
     for title in ("mean", "95 % by skull", "median", "worst"):

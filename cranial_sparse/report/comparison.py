@@ -12,6 +12,7 @@ from cranial_sparse.report.png import encode_png, encode_rgb
 from cranial_sparse.report.render import View, shaded
 from cranial_sparse.report.slices import MARGIN, PLANES, anatomical_axes, paint, palette, to_lps
 
+AROUND = 15  # mm around both implants in slices
 TRUTH = np.array([[90, 200, 250]], np.uint8)  # the line around the true implant
 
 
@@ -25,7 +26,7 @@ class Picture:
 
 
 def compare(skull: Volume, prediction: Volume, truth: Volume) -> tuple[Picture, ...]:
-    """Prediction and truth in the skull, shaded, from where the true implant is largest; then the two slices that differ most.
+    """Prediction and truth in the skull, shaded, from the side where the implant is; then the two slices that differ most.
 
     All three are bool [X, Y, Z] on one grid; prediction or truth may be empty. In slices the prediction is filled, the
     truth a blue line.
@@ -65,9 +66,11 @@ def best_view(implant: NDArray[np.bool_]) -> tuple[View, bool]:
 def worst_slices(
     bone: NDArray[np.bool_], found: NDArray[np.bool_], true: NDArray[np.bool_], spacing: tuple[float, float, float]
 ) -> tuple[Picture, ...]:
-    """The axial and the coronal slice with the most voxels in one implant only; arrays are [L, P, S]."""
-    wrong = found ^ true
-    wrong = wrong if wrong.any() else true if true.any() else bone
+    """Around the implants, the axial and the coronal slice with the most voxels in one of them only; arrays are [L, P, S]."""
+    x, y, z = (int(np.ceil(AROUND / step)) for step in spacing)
+    near = grow(joint_box(found, true) or whole(bone), (x, y, z), bone.shape)
+    bone, found, true = bone[near], found[near], true[near]
+    wrong = next((mask for mask in (found ^ true, true) if mask.any()), bone)
     pictures = []
     for name, _, normal, columns, rows, _ in PLANES[:2]:
         others = tuple(axis for axis in range(3) if axis != normal)

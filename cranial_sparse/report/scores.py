@@ -12,6 +12,8 @@ from cranial_sparse.report.comparison import Picture
 from cranial_sparse.report.html import data_url
 from cranial_sparse.report.svg import Dot, Group, scatter, strips
 
+SIZED = ("dsc", "hd95", "asd")  # shown against the size of the defect
+
 
 def scores_html(table: ScoreTable, pictures: Mapping[str, Sequence[Picture]]) -> str:
     """The page of ``table``, which has at least one case; ``pictures`` are those of its worst cases, by name."""
@@ -20,14 +22,18 @@ def scores_html(table: ScoreTable, pictures: Mapping[str, Sequence[Picture]]) ->
         style=assets.joinpath("style.css").read_text(encoding="utf-8"),
         own_style=assets.joinpath("scores.css").read_text(encoding="utf-8"),
         version=escape(__version__),
-        count=f"{len(table.cases)} cases of {table.skulls()} skulls",
+        count=f"{_count(len(table.cases), 'case')} of {_count(table.skulls(), 'skull')}",
         tiles="".join(_tile(table, metric) for metric in MAIN) + _failed_tile(table),
         failures=_failures(table),
         plots="".join(_plot(table, metric) for metric in METRICS),
-        sizes="".join(_sizes(table, metric) for metric in MAIN[:4]),
+        sizes="".join(_sizes(table, metric) for metric in MAIN if metric.field in SIZED),
         worst="".join(_case(table, name, shown) for name, shown in pictures.items()),
         summaries="".join(_summary(kind, part) for kind, part in _parts(table).items()),
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _parts(table: ScoreTable) -> dict[str, ScoreTable]:
@@ -87,7 +93,8 @@ def _case(table: ScoreTable, name: str, pictures: Sequence[Picture]) -> str:
         f"<figcaption>{p.caption}</figcaption></figure>"
         for p in pictures
     )
-    return f"<article><h3>{escape(name)}</h3><p>{figures}, {scores.true_ml:.1f} ml</p>{failed}<div class=row>{shown}</div></article>"
+    facts = f"<h3>{escape(name)}</h3><p>{figures}, {scores.true_ml:.1f} ml</p>{failed}"
+    return f"<article>{facts}<div class=row>{shown}</div></article>"
 
 
 def _summary(kind: str, table: ScoreTable) -> str:
@@ -98,4 +105,5 @@ def _summary(kind: str, table: ScoreTable) -> str:
         cells = (metric.text(s.mean), interval, metric.text(s.median), metric.text(s.worst))
         rows.append(f"<tr><th scope=row>{metric.heading}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     head = "<tr><th>metric</th><th>mean</th><th>95 %</th><th>median</th><th>worst</th></tr>"
-    return f"<details{' open' if kind == 'all' else ''}><summary>{escape(kind)} ({len(table.cases)})</summary><table>{head}{''.join(rows)}</table></details>"
+    body = f"<summary>{escape(kind)} ({len(table.cases)})</summary><table>{head}{''.join(rows)}</table>"
+    return f"<details{' open' if kind == 'all' else ''}>{body}</details>"

@@ -35,20 +35,21 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     power = 10.0 ** np.floor(np.log10(span / count))
     step = next(power * factor for factor in (1, 2, 5, 10, 20) if span / (power * factor) <= count)
     first = np.ceil(low / step - 1e-9) * step
-    return [float(round(value, 10)) for value in np.arange(first, high + step * 1e-6, step)]
+    # + 0.0: no minus zero
+    return [float(round(value, 10)) + 0.0 for value in np.arange(first, high + step * 1e-6, step)]
 
 
 def strips(title: str, groups: Mapping[str, Group]) -> str:
     """A dot for each case, a row for each kind: from left to right the value, the mean a bar across, its interval a line."""
     values = [dot.value for group in groups.values() for dot in group.dots]
     low, high = limits(values)
-    row, top = 34, 8
+    row, top = 40, 8
     height = top + row * len(groups) + 24
     scale = _scale(low, high, 10, WIDTH - 10)
     parts = [_grid_x(low, high, scale, top, height - 24)]
     for number, (name, group) in enumerate(groups.items()):
-        y = top + row * number + 24
-        parts.append(_text(10, y - 13, name, "start"))
+        y = top + row * number + 28
+        parts.append(_text(10, y - 15, name, "start"))
         if group.interval is not None:
             a, b = (scale(value) for value in group.interval)
             parts.append(f'<line x1="{a:.1f}" y1="{y}" x2="{b:.1f}" y2="{y}" stroke="{INK}" stroke-width="2.5"/>')
