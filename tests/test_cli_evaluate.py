@@ -58,6 +58,64 @@ def test_every_kind_of_failure_counts(truth: Path, tmp_path: Path, capsys: pytes
     summary = json.loads((tmp_path / "scores" / "scores.json").read_text())["summary"]
     assert summary["dsc"]["mean"] == 0.25
     assert summary["hd95"]["median"] == pytest.approx(diagonal)
+    page = (tmp_path / "scores" / "scores.html").read_text(encoding="utf-8")
+    assert page.count("<article>") == 4
+    assert "4 cases of 4 skulls" in page
+
+
+def test_kinds_and_their_intervals_fit_80_columns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    names = ("parietotemporal/000", "parietotemporal/001", "random_1/000")
+    for name, start in zip(names, (4, 5, 8), strict=True):
+        save(tmp_path / "t" / "implant" / f"{name}.nrrd", slab(4, 8))
+        save(tmp_path / "t" / "defective_skull" / f"{name}.nrrd", slab(0, 4))
+        save(tmp_path / "p" / f"{name}.nrrd", slab(start, start + 4))
+    assert main(["evaluate", str(tmp_path / "p"), "--truth", str(tmp_path / "t"), "--out", str(tmp_path / "s")]) == 0
+    text = capsys.readouterr().out
+    for shown in (*names, "all (3)", "parietotemporal (2)", "random_1 (1)", "0.750 … 1.000", "HD95 mm"):
+        assert shown in text  # whole, on one line
+    assert max(map(len, text.splitlines())) <= 80
+    kinds = json.loads((tmp_path / "s" / "scores.json").read_text())["kinds"]
+    assert kinds["parietotemporal"]["dsc"] == pytest.approx(
+        {"mean": 0.875, "low": 0.75, "high": 1.0, "median": 0.875, "worst": 0.75}
+    )
+    assert kinds["random_1"]["dsc"]["low"] is None
+
+
+def test_all_failed_and_nothing_to_find(tmp_path: Path):
+    """One skull without a prediction, one without a defect, for which nothing is right and something is not."""
+    for name, stop in (("000", 8), ("001", 4)):
+        save(tmp_path / "t" / "implant" / f"{name}.nrrd", slab(4, stop))
+        save(tmp_path / "t" / "defective_skull" / f"{name}.nrrd", slab(0, 4))
+    (tmp_path / "p").mkdir()
+    command = ["evaluate", str(tmp_path / "p"), "--truth", str(tmp_path / "t"), "--out", str(tmp_path / "s")]
+    assert main(command) == 1
+    assert {row["dsc"] for row in rows(tmp_path / "s" / "scores.csv").values()} == {"0"}
+    save(tmp_path / "p" / "001.nrrd", slab(4, 4))
+    assert main(command) == 1
+    assert rows(tmp_path / "s" / "scores.csv")["001"]["dsc"] == "1"
+    save(tmp_path / "p" / "001.nrrd", slab(4, 6))
+    assert main([*command, "--cases", "001"]) == 0
+    found = rows(tmp_path / "s" / "scores.csv")["001"]
+    assert [found[name] for name in ("dsc", "volumetric_error", "intrusion_2mm", "volume_ratio")] == [
+        "0",
+        "1",
+        "1",
+        "0",
+    ]
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(
+    truth: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "p").mkdir()
+    (tmp_path / "taken").write_text("a file")
+    assert main(["evaluate", str(tmp_path / "p"), "--truth", str(truth), "--out", str(tmp_path / "taken")]) == 1
+    printed = capsys.readouterr()
+    assert "expected a folder, this is a file" in printed.err
+    assert printed.out == ""
 
 
 def test_chosen_cases_by_name_and_by_file(truth: Path, tmp_path: Path):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from cranial_sparse.report.svg import INK, LINE, SOFT
+
 MISSING = "no plots: matplotlib is not installed; pip install 'cranial-sparse[benchmarks]'"
-INK, SOFT, LINE = "#1b2530", "#586572", "#dde2e7"
+
 COLOURS = (
     "#d66e28",
     "#1666b0",

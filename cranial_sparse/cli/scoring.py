@@ -1,6 +1,6 @@
 """Predictions paired with their truth, scored, and shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
 from cranial_sparse.io.volume import VOLUME_SUFFIXES, read_volume, volume_suffix
 from cranial_sparse.metrics import Scores, ScoreTable, evaluate_case, failed_case, same_grid
+from cranial_sparse.metrics.names import MAIN
+from cranial_sparse.report.comparison import compare
+from cranial_sparse.report.scores import scores_html
 
-COLUMNS = {"dsc": "DSC", "bdsc_10mm": "bDSC 10 mm", "hd95": "HD95 mm", "asd": "ASD mm"}
+WORST = 5  # cases shown as pictures
 
 
 @dataclass(frozen=True)
@@ -76,29 +79,51 @@ def find_prediction(folder: Path, name: str) -> Path:
 
 
 def print_table(table: ScoreTable, console: Console) -> None:
-    """Cases, then mean, median and worst, then what failed and why."""
-    shown = Table(title=f"{len(table.cases)} cases, {len(table.failures)} failed", title_justify="left")
-    shown.add_column("case")
-    for title in (*COLUMNS.values(), "implant ml", "true ml"):
+    """The main metrics: of each case, then of all and of each kind of defect; then what failed and why."""
+    shown = Table(
+        title=f"{len(table.cases)} cases, {len(table.failures)} failed",
+        title_justify="left",
+        show_edge=False,
+        pad_edge=False,
+    )
+    shown.add_column("case", overflow="fold")
+    for title in (*(metric.heading for metric in MAIN), "ml", "true ml"):
         shown.add_column(title, justify="right")
     for name, scores in table.cases.items():
-        cells = [_number(metric, getattr(scores, metric)) for metric in COLUMNS]
+        cells = [metric.text(getattr(scores, metric.field)) for metric in MAIN]
         volumes = [f"{scores.predicted_ml:.1f}", f"{scores.true_ml:.1f}"]
         shown.add_row(name, *cells, *volumes, style="red" if name in table.failures else None)
-    shown.add_section()
-    summary = table.summary()
-    for row in ("mean", "median", "worst"):
-        shown.add_row(row, *(_number(metric, summary[metric][row]) for metric in COLUMNS), "", "", style="bold")
     console.print(shown)
+    console.print(_summary_table(table))
     for name, reason in table.failures.items():
         console.print(f"failed: {name}: {reason}", style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
-def write_table(table: ScoreTable, path: Path) -> None:
-    """Write a .csv or a .json, or for any other name a folder with both. Raises InputError."""
-    files = {".csv": {path: table.to_csv}, ".json": {path: table.to_json}}.get(
-        path.suffix.lower(), {path / "scores.csv": table.to_csv, path / "scores.json": table.to_json}
-    )
+def _summary_table(table: ScoreTable) -> Table:
+    """A row per kind and main metric; the kinds only where there are several."""
+    shown = Table(title=f"\nall cases, {table.skulls()} skulls", title_justify="left", show_edge=False, pad_edge=False)
+    for title in ("defects", "metric"):
+        shown.add_column(title, overflow="fold")
+    for title in ("mean", "95 % by skull", "median", "worst"):
+        shown.add_column(title, justify="right")
+    kinds = table.by_kind()
+    parts = {"all": table, **(kinds if len(kinds) > 1 else {})}
+    for kind, part in parts.items():
+        summary = part.summary()
+        for metric in MAIN:
+            s = summary[metric.field]
+            interval = "–" if s.low is None or s.high is None else f"{metric.text(s.low)} … {metric.text(s.high)}"
+            title = f"{kind or 'others'} ({len(part.cases)})" if metric is MAIN[0] else ""
+            figures = (metric.text(s.mean), interval, metric.text(s.median), metric.text(s.worst))
+            shown.add_row(title, metric.heading, *figures, style="bold" if kind == "all" else None)
+        shown.add_section()
+    return shown
+
+
+def write_table(table: ScoreTable, path: Path, page: Callable[[], str]) -> None:
+    """Write a .csv or a .json, or for any other name a folder with both and scores.html. Raises InputError."""
+    everything = {path / "scores.csv": table.to_csv, path / "scores.json": table.to_json, path / "scores.html": page}
+    files = {".csv": {path: table.to_csv}, ".json": {path: table.to_json}}.get(path.suffix.lower(), everything)
     try:
         for file, text in files.items():
             write_whole(file, text())
@@ -106,8 +131,15 @@ def write_table(table: ScoreTable, path: Path) -> None:
         raise InputError(f"--out {path}: cannot be written ({error.strerror}); choose another place") from error
 
 
-def _number(metric: str, value: float) -> str:
-    return f"{value:.3f}" if metric in ("dsc", "bdsc_10mm") else f"{value:.2f}"
+def scores_page(table: ScoreTable, predictions: Path, cases: Mapping[str, Truth]) -> str:
+    """The page of all cases, with pictures of the five worst, which are read once more for it."""
+    pictures = {}
+    for name in table.worst(WORST):
+        truth, skull = _mask(cases[name].implant), _mask(cases[name].defective)
+        empty = Volume(np.zeros_like(truth.array), truth.geometry)
+        prediction = empty if name in table.failures else _mask(find_prediction(predictions, name))
+        pictures[name] = compare(skull, prediction, truth)
+    return scores_html(table, pictures)
 
 
 def _mask(path: Path) -> Volume:

@@ -1,4 +1,4 @@
-"""How far apart the surfaces of two implants are: HD95, HD, ASD, in mm.
+"""How far apart the surfaces of two implants are: HD95, HD, ASD in mm, and NSD, the share that is close.
 
 Masks are bool [X, Y, Z] on one grid. Distances are Euclidean between the centres of surface voxels, measured along the
 array's axes with the file's spacing: exact for any rotated or flipped grid, and for a sheared one (gantry tilt kept
@@ -60,3 +60,18 @@ def hd(prediction: Mask, truth: Mask, spacing: Triple) -> float:
 def asd(prediction: Mask, truth: Mask, spacing: Triple) -> float:
     """Average symmetric surface distance: the mean of the pooled surface distances, mm."""
     return float(pooled_surface_distances(prediction, truth, spacing).mean())
+
+
+def nsd(prediction: Mask, truth: Mask, spacing: Triple, within: float = 1.0) -> float:
+    """Normalised surface distance (surface Dice): share in [0, 1] of both surfaces at most ``within`` mm from the other.
+
+    Nikolov et al. (JMIR 2021), counted in surface voxels rather than areas. Two empty masks: 1; exactly one: 0.
+    """
+    if not prediction.any() or not truth.any():
+        return float(prediction.any() == truth.any())
+    return share_within(pooled_surface_distances(prediction, truth, spacing), within)
+
+
+def share_within(distances: NDArray[np.float64], within: float) -> float:
+    """Share of ``distances`` up to ``within``."""
+    return float(np.count_nonzero(distances <= within) / len(distances))

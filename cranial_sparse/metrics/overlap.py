@@ -1,4 +1,4 @@
-"""How much two implants share: DSC, and DSC at the border (bDSC).
+"""How much two implants share: DSC (also called SDI), and DSC at the border (bDSC).
 
 Masks are bool [X, Y, Z] on one grid. Two empty masks agree (1.0): a skull without a defect, and nothing predicted.
 One empty mask against a filled one scores 0.0, also where none of the filled one is near the border.
@@ -17,6 +17,11 @@ def dsc(prediction: Mask, truth: Mask) -> float:
     """Dice similarity coefficient 2·|P∩G| / (|P| + |G|), in [0, 1]."""
     total = int(np.count_nonzero(prediction)) + int(np.count_nonzero(truth))
     return 2 * int(np.count_nonzero(prediction & truth)) / total if total else 1.0
+
+
+def sdi(prediction: Mask, truth: Mask) -> float:
+    """Sørensen–Dice index in [0, 1], as Wu et al. (Frontiers in Bioengineering 2023) call it: the DSC."""
+    return dsc(prediction, truth)
 
 
 def bdsc(

@@ -83,7 +83,7 @@ def _figure(view: View) -> str:
     middle = len(view.pictures) // 2
     letters = "".join(f"<b class={side}>{c}</b>" for side, c in zip(("w", "e", "n", "s"), view.letters, strict=True))
     width, height = view.size
-    label, source = f"{view.name} slice", _data(view.pictures[middle].png)
+    label, source = f"{view.name} slice", data_url(view.pictures[middle].png)
     return (
         f'<figure data-view="{view.name}"><figcaption><h3>{view.name}</h3><output></output></figcaption>'
         f'<div class=pane><div class=picture style="aspect-ratio:{width:.1f}/{height:.1f}">'
@@ -96,7 +96,7 @@ def _slice_data(view: View) -> dict:
     return {
         "name": view.name,
         "axis": view.axis,
-        "pictures": [_data(picture.png) for picture in view.pictures],
+        "pictures": [data_url(picture.png) for picture in view.pictures],
         "positions": [round(picture.position, 1) for picture in view.pictures],
     }
 
@@ -128,7 +128,8 @@ def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     return f"<section><h2>{title}</h2><table>{body}</table></section>"
 
 
-def _data(png: bytes) -> str:
+def data_url(png: bytes) -> str:
+    """A picture as an address that holds it."""
     return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 

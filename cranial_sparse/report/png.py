@@ -1,4 +1,4 @@
-"""Small paletted PNG files, without an imaging library."""
+"""Small PNG files, without an imaging library."""
 
 import struct
 import zlib
@@ -19,16 +19,24 @@ def encode_png(indices: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:
         raise ValueError(f"expected a picture with indices below {len(palette)} <= 256, got {indices.shape}")
     rows = np.zeros((height, width + 1), np.uint8)  # each row starts with its filter type: 0, none
     rows[:, 1:] = indices
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, colour type 3: palette
-    return b"".join(
-        [
-            SIGNATURE,
-            _chunk(b"IHDR", header),
-            _chunk(b"PLTE", palette.astype(np.uint8).tobytes()),
-            _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)),
-            _chunk(b"IEND", b""),
-        ]
-    )
+    return _png(rows, width, 3, _chunk(b"PLTE", palette.astype(np.uint8).tobytes()))
+
+
+def encode_rgb(picture: NDArray[np.uint8]) -> bytes:
+    """A PNG of an RGB ``picture`` [height, width, 3]."""
+    height, width, _ = picture.shape
+    rows = np.zeros((height, width * 3 + 1), np.uint8)
+    rows[:, 1:] = picture.reshape(height, -1)
+    rows[1:, 1:] -= picture.reshape(height, -1)[:-1]  # filter type 2: less the row above
+    rows[1:, 0] = 2
+    return _png(rows, width, 2)
+
+
+def _png(rows: NDArray[np.uint8], width: int, colour_type: int, palette: bytes = b"") -> bytes:
+    """A PNG of 8 bits a sample from filtered ``rows``; colour type 3 has a palette, 2 is RGB."""
+    header = struct.pack(">IIBBBBB", width, len(rows), 8, colour_type, 0, 0, 0)
+    data = _chunk(b"IDAT", zlib.compress(rows.tobytes(), 9))
+    return b"".join([SIGNATURE, _chunk(b"IHDR", header), palette, data, _chunk(b"IEND", b"")])
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

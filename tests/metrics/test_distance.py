@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from cranial_sparse.metrics import asd, hd, hd95, pooled_surface_distances, surface_voxels
+from cranial_sparse.metrics import asd, hd, hd95, nsd, pooled_surface_distances, surface_voxels
 
 SHAPE = (7, 8, 6)
 SPACING = (0.5, 1.25, 2.0)
@@ -98,3 +98,28 @@ def test_room_around_the_masks_does_not_matter(seed: int, shift: tuple[int, int,
 
 def metric_pair(p: np.ndarray, g: np.ndarray) -> tuple[float, float]:
     return hd95(p, g, SPACING), asd(p, g, SPACING)
+
+
+def test_nsd_by_hand():
+    """The pool of a voxel against itself and one 2 mm beside it is {0, 2, 0}."""
+    truth = voxel(1, 1, 1)
+    prediction = truth | voxel(1, 1, 2)
+    assert nsd(prediction, truth, SPACING) == pytest.approx(2 / 3)
+    assert nsd(prediction, truth, SPACING, within=2.0) == 1  # inclusive
+    assert nsd(voxel(1, 1, 1), voxel(3, 1, 1), SPACING) == 1  # 1 mm apart along x
+    assert nsd(voxel(1, 1, 1), voxel(4, 1, 1), SPACING) == 0
+
+
+def test_nsd_of_empty_masks_is_no_matter_of_size():
+    """A speck whose diagonal is below a millimetre would pass for close."""
+    speck, empty = voxel(1, 1, 1), np.zeros(SHAPE, bool)
+    assert nsd(empty, speck, (0.1, 0.1, 0.1)) == nsd(speck, empty, (0.1, 0.1, 0.1)) == 0
+    assert nsd(empty, empty, SPACING) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), within=st.floats(0, 5).filter(lambda d: d % 0.25))
+def test_nsd_equals_all_pairs(seed: int, within: float):
+    p, g = blob(seed, 0.05), blob(seed + 1)
+    if p.any() and g.any():
+        assert nsd(p, g, SPACING, within) == pytest.approx(np.mean(oracle(p, g) <= within))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from cranial_sparse.metrics import bdsc, dsc
+from cranial_sparse.metrics import bdsc, dsc, sdi
 
 SHAPE = (9, 7, 8)
 
@@ -23,6 +23,7 @@ def masks(seed: int, density: float) -> np.ndarray:
 
 def test_dsc_of_half_overlapping_slabs():
     assert dsc(box(slice(0, 4)), box(slice(2, 6))) == pytest.approx(0.5)
+    assert sdi(box(slice(0, 4)), box(slice(2, 6))) == pytest.approx(0.5)
 
 
 def test_dsc_of_contained_mask():
