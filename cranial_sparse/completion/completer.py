@@ -1,7 +1,7 @@
 """The seam between the two halves: anything that proposes where missing bone is."""
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 
@@ -15,12 +15,15 @@ class Field:
 
     ``logits`` is float32 [X, Y, Z], positive where there should be bone; zero is the surface, so interpolation keeps
     sub-voxel positions. ``geometry`` is a box of the canonical lattice (mm) and ``pose`` says where that is in the
-    patient. Outside the box the defective skull stands as it is.
+    patient. Outside the box the defective skull stands as it is. ``notes`` are sentences for the user, ``facts`` plain values
+    for the summary.
     """
 
     logits: torch.Tensor
     geometry: Geometry
     pose: Pose
+    notes: tuple[str, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Completer(Protocol):
