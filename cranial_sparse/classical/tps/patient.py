@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from cranial_sparse.classical.maps import Rays, directions
+from cranial_sparse.classical.tps.landmarks import check_enough
 from cranial_sparse.classical.tps.procrustes import Similarity, fit_similarity
 from cranial_sparse.classical.tps.sliding import Relaxed, estimated, relax
 from cranial_sparse.classical.tps.surface import Surface, along, filled
@@ -18,8 +19,9 @@ THIN, THICK = 1.0, 21.0  # mm: bone that is thinner or thicker is none of the va
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """Both tables [P, P] of a skull with a ``hole`` [P, P]."""
+    """Both tables of a skull with a ``hole`` [P, P], and the ``rays`` [P, P] that they were read from."""
 
+    rays: Rays
     outer: Surface
     inner: Surface
     hole: NDArray[np.bool_]
@@ -30,7 +32,7 @@ def read_patient(rays: Rays, hole: NDArray) -> Patient:
     thickness = rays.outer - rays.inner
     outer = np.isfinite(rays.outer) & directions()[1] & ~binary_dilation(hole)
     inner = outer & (thickness > THIN) & (thickness < THICK) & ~binary_dilation(hole, iterations=OBLIQUE)
-    return Patient(Surface(filled(rays.outer, outer), outer), Surface(filled(rays.inner, inner), inner), hole)
+    return Patient(rays, Surface(filled(rays.outer, outer), outer), Surface(filled(rays.inner, inner), inner), hole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,8 @@ class Placed:
 def place(template: Template, patient: Patient, given: dict[str, NDArray]) -> Placed:
     """Lay the template onto a patient; ``given`` landmarks (canonical mm) stay where they are, all others slide.
 
-    Landmarks that nobody placed slide as surface semilandmarks, since a mask shows no sutures to hold them.
+    Landmarks that nobody placed slide as surface semilandmarks, since a mask shows no sutures to hold them. Raises
+    InputError where fewer than four landmarks are given or seen, or all on a line.
     """
     by_hand = np.zeros(len(template.opposite), bool)
     places = np.zeros((len(by_hand), 3))
@@ -54,6 +57,7 @@ def place(template: Template, patient: Patient, given: dict[str, NDArray]) -> Pl
         by_hand[NAMES.index(name)], places[NAMES.index(name)] = True, point
     start = np.where(by_hand[:, None], places, along(patient.outer.radius, template.outer.points))
     seen = patient.outer.sees(start) | by_hand
+    check_enough(start[: len(NAMES)], seen[: len(NAMES)])
     similarity = fit_similarity(template.outer.points[seen], start[seen])
     outer = _lay(template, template.outer, patient.outer, similarity, by_hand, places)
     # a landmark by hand lies on the outer table; where the inner one is known behind it, it holds there too

@@ -4,39 +4,29 @@ The published choice is the surgeon's; here each reference predicts bone that is
 does so best is taken (Gunz et al., Journal of Human Evolution 57, 2009, compare such references for fossils).
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import binary_dilation
 
-from cranial_sparse.classical.maps import PIXEL_MM, Rays, look_up, to_pixel
+from cranial_sparse.classical.maps import Rays
 from cranial_sparse.classical.radial_model import PosedMaps
 from cranial_sparse.classical.tps.patient import Patient, Placed, place, read_patient
 from cranial_sparse.classical.tps.procrustes import fit_similarity
-from cranial_sparse.classical.tps.spline import fit_spline
-from cranial_sparse.classical.tps.surface import along
+from cranial_sparse.classical.tps.sliding import Relaxed
+from cranial_sparse.classical.tps.surface import Surface, along
 from cranial_sparse.classical.tps.template import Table, Template
-from cranial_sparse.classical.tps.warp import warped
+from cranial_sparse.classical.tps.warp import Reference, warp_vault, warped
 
-RIM = 20.0  # mm from the hole: bone there is left out and predicted, to measure a reference
-FEWEST = 6  # points left out, or there is nothing to measure
+LEFT_OUT = 8  # pixels, about 15 mm, around the hole: bone there is left out and predicted, to measure a reference
+FEWEST = 20  # points of a table
 INTACT = 0.5  # of the missing points must be seen on the other side, or there is no intact side
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """A whole skull: ``name``, both tables, and which of their points [N] are that skull's own."""
-
-    name: str
-    outer: Table
-    inner: Table
-    own: NDArray[np.bool_]
 
 
 def mean_skull(template: Template) -> Reference:
     """The atlas itself."""
-    return Reference("mean", template.outer, template.inner, np.ones(len(template.opposite), bool))
+    return Reference("mean", template.outer, template.inner)
 
 
 def mirrored_self(template: Template, patient: Patient, placed: Placed) -> Reference | None:
@@ -48,40 +38,35 @@ def mirrored_self(template: Template, patient: Patient, placed: Placed) -> Refer
     missing = ~placed.outer.seen
     if missing.any() and placed.outer.seen[other][missing].mean() < INTACT:
         return None
-    tables = []
-    for table, surface, relaxed in (
-        (template.outer, patient.outer, placed.outer),
-        (template.inner, patient.inner, placed.inner),
-    ):
+
+    def reflected(table: Table, surface: Surface, relaxed: Relaxed) -> Table:
         gaps = ~surface.known
         radius = surface.radius.copy()
-        radius[gaps] = warped(table, relaxed, gaps, surface.radius)
-        tables.append(Table(relaxed.points[other] * [-1, 1, 1], radius[::-1]))
-    return Reference("mirrored", *tables, placed.outer.seen[other])
+        radius[gaps] = warped(table, relaxed, gaps)
+        return Table(relaxed.points[other] * [-1, 1, 1], radius[::-1])
+
+    outer = reflected(template.outer, patient.outer, placed.outer)
+    return Reference("mirrored", outer, reflected(template.inner, patient.inner, placed.inner))
 
 
 def leave_out_error(reference: Reference, patient: Patient, placed: Placed) -> float:
-    """Mean distance along rays, in mm, of points predicted on bone within 20 mm of the hole, both tables alike.
+    """Mean distance along rays, mm, to bone within 15 mm of the hole, completed as if it were missing too; outer table plus
+    inner. Infinite where so little is left that nothing can be bent."""
+    wider = read_patient(patient.rays, binary_dilation(patient.hole, iterations=LEFT_OUT))
+    outer, inner = _without(placed.outer, wider.outer), _without(placed.inner, wider.inner)
+    if min(outer.seen.sum(), inner.seen.sum()) < FEWEST:
+        return np.inf
+    vault = warp_vault(reference, wider, replace(placed, outer=outer, inner=inner))
 
-    Infinite where there are too few of the reference's own.
-    """
-    beyond = distance_transform_edt(~patient.hole) * PIXEL_MM
-    errors = []
-    for table, surface, relaxed in (
-        (reference.outer, patient.outer, placed.outer),
-        (reference.inner, patient.inner, placed.inner),
-    ):
-        unit = relaxed.points / np.linalg.norm(relaxed.points, axis=1, keepdims=True)
-        rim = relaxed.seen & (look_up(beyond, to_pixel(unit)) < RIM)
-        asked = rim & reference.own
-        if asked.sum() < FEWEST:
-            return np.inf
-        kept = relaxed.seen & ~rim
-        predicted = fit_spline(table.points[kept], relaxed.points[kept])(table.points[asked])
-        predicted = predicted[surface.sees(predicted)]
-        radius = np.linalg.norm(predicted, axis=1)
-        errors.append(np.abs(radius - look_up(surface.radius, to_pixel(predicted / radius[:, None]))))
-    return float(np.mean([error.mean() if len(error) else np.inf for error in errors]))
+    def error(predicted: NDArray, surface: Surface) -> float:
+        hidden = wider.hole & surface.known
+        return float(np.abs(predicted - surface.radius)[hidden].mean()) if hidden.any() else np.inf
+
+    return error(vault.outer, patient.outer) + error(vault.outer - vault.thickness, patient.inner)
+
+
+def _without(relaxed: Relaxed, surface: Surface) -> Relaxed:
+    return replace(relaxed, seen=relaxed.seen & surface.sees(relaxed.points))
 
 
 def best_fitting(template: Template, skulls: PosedMaps, patient: Patient, placed: Placed) -> Reference | None:
@@ -104,4 +89,4 @@ def best_fitting(template: Template, skulls: PosedMaps, patient: Patient, placed
     nearest = min(whole, key=distance)
     own = place(template, nearest, {})
     outer, inner = Table(own.outer.points, nearest.outer.radius), Table(own.inner.points, nearest.inner.radius)
-    return Reference("best-fitting", outer, inner, own.outer.seen)
+    return Reference("best-fitting", outer, inner)

@@ -117,8 +117,7 @@ def _with_curves(named: NDArray, outer: NDArray) -> tuple[NDArray, NDArray, NDAr
     The mid-sagittal arc from glabella to inion, on which named points lie too, and a ring around the head at its widest.
     """
     at = {name: named[NAMES.index(name)] for name in MIDLINE}
-    turn = lambda points: np.arctan2(points[..., 2], -points[..., 1])  # noqa: E731 from the front over the vertex
-    start, stop = turn(at["glabella"]), turn(at["inion"]) % (2 * np.pi)
+    start, stop = _turn(at["glabella"]), _turn(at["inion"])
     angle = np.linspace(start, stop, 2000)
     arc = _spaced(along(outer, np.stack([0 * angle, -np.cos(angle), np.sin(angle)], -1)), 0.0)
     arc = arc[cdist(arc, named).min(1) > APART / 2]
@@ -129,17 +128,22 @@ def _with_curves(named: NDArray, outer: NDArray) -> tuple[NDArray, NDArray, NDAr
     points = np.concatenate([named, arc, left, left[::-1] * [-1, 1, 1]])
     before, after = np.arange(len(points)), np.arange(len(points))
     on_arc = np.flatnonzero(points[:, 0] == 0)
-    on_arc = on_arc[np.argsort(turn(points[on_arc]) % (2 * np.pi) - 2 * np.pi * (turn(points[on_arc]) < -np.pi / 2))]
+    on_arc = on_arc[np.argsort(_turn(points[on_arc]))]
     before[on_arc[1:]], after[on_arc[:-1]] = on_arc[:-1], on_arc[1:]
     closed = np.arange(len(named) + len(arc), len(points))
     before[closed], after[closed] = np.roll(closed, 1), np.roll(closed, -1)
     return points, before, after
 
 
+def _turn(points: NDArray) -> NDArray[np.float64]:
+    """Angle of ``points`` [..., 3] about the left-right axis: 0 in front, a right angle at the vertex."""
+    return np.mod(np.arctan2(points[..., 2], -points[..., 1]) + np.pi / 2, 2 * np.pi) - np.pi / 2
+
+
 def _spaced(line: NDArray, first: float) -> NDArray[np.float64]:
     """Points every ten millimetres or so along a ``line`` [N, 3], the first and the last ``first`` mm from its ends."""
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    count = int(round((length[-1] - 2 * first) / APART)) + 1
+    count = round(float(length[-1] - 2 * first) / APART) + 1
     wanted = np.linspace(first, length[-1] - first, count)
     return np.stack([np.interp(wanted, length, part) for part in line.T], -1)
 
