@@ -20,6 +20,7 @@ from cranial_sparse.classical.radial import (
 )
 from cranial_sparse.classical.radial_model import PosedMaps, RadialModel, shipped_model
 from cranial_sparse.classical.tps.landmarks import canonical_landmarks
+from cranial_sparse.classical.tps.orbit import bend_orbit
 from cranial_sparse.classical.tps.patient import Placed, place, read_patient
 from cranial_sparse.classical.tps.references import best_fitting, leave_out_error, mean_skull, mirrored_self
 from cranial_sparse.classical.tps.sliding import estimated
@@ -91,7 +92,8 @@ def tps_completer(
     if not hole.any():
         return None
     done = complete_tables(rays, hole, given, skulls)
-    field = vault_field(done.vault, hole_box(done.vault, canonical_lattice(FIELD_LEVEL)), pose)
+    orbit = bend_orbit(skull, pose, hole, done.placed, template(), model.presence)
+    field = vault_field(done.vault, hole_box(done.vault, canonical_lattice(FIELD_LEVEL)), pose, orbit)
     return replace(field, notes=notes(done, skulls is not None), facts=facts(done, pose))
 
 

@@ -4,7 +4,9 @@ The published choice is the surgeon's; here each reference predicts bone that is
 does so best is taken (Gunz et al., Journal of Human Evolution 57, 2009, compare such references for fossils).
 """
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from cranial_sparse.classical.tps.sliding import Relaxed
 from cranial_sparse.classical.tps.surface import Surface, along
 from cranial_sparse.classical.tps.template import Table, Template
 from cranial_sparse.classical.tps.warp import Reference, warp_vault, warped
+from cranial_sparse.errors import InputError
 
 LEFT_OUT = 8  # pixels, about 15 mm, around the hole: bone there is left out and predicted, to measure a reference
 FEWEST = 20  # points of a table
@@ -67,6 +70,17 @@ def leave_out_error(reference: Reference, patient: Patient, placed: Placed) -> f
 
 def _without(relaxed: Relaxed, surface: Surface) -> Relaxed:
     return replace(relaxed, seen=relaxed.seen & surface.sees(relaxed.points))
+
+
+def read_skulls(path: Path) -> PosedMaps:
+    """Maps of whole skulls in canonical pose, as experiments.build_radial keeps them. Raises InputError where it holds none."""
+    try:
+        with np.load(path) as stored:
+            return PosedMaps(*(stored[field.name] for field in fields(PosedMaps)))
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise InputError(
+            f"{path}: expected maps of whole skulls ({error}); make them with python -m experiments.build_radial"
+        ) from error
 
 
 def best_fitting(template: Template, skulls: PosedMaps, patient: Patient, placed: Placed) -> Reference | None:

@@ -19,7 +19,7 @@ from scipy.spatial.transform import Rotation
 from cranial_sparse.classical.maps import directions, look_up, to_pixel
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.tps.surface import along, filled
-from cranial_sparse.data.atlas import read_atlas
+from cranial_sparse.data.atlas import Atlas, read_atlas
 
 MIDLINE = {
     "nasion": (0, -86, -33), "glabella": (0, -90, -19), "metopion": (0, -80, 34), "bregma": (0, -38, 66),
@@ -89,9 +89,7 @@ def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     atlas, unit = read_atlas(), directions()[0]
     mean = shipped_model().outer.mean.astype(np.float64)
     steps = np.arange(REACH, -REACH - THICKEST, -STEP)  # from outside
-    into = Rotation.from_rotvec([PITCH, 0, 0])
-    start, way = SHIFT - np.asarray(atlas.origin), into.apply(unit.reshape(-1, 3)).reshape(unit.shape)
-    index = (start + way[..., None, :] * (mean[..., None] + steps)[..., None]) / atlas.step  # [P, P, S, 3]
+    index = atlas_index(unit[..., None, :] * (mean[..., None] + steps)[..., None], atlas)  # [P, P, S, 3]
     distance = map_coordinates(
         atlas.distance, np.moveaxis(index, -1, 0), np.float32, order=1, mode="nearest", prefilter=False
     )
@@ -103,6 +101,12 @@ def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     known = entry.any(-1) & leave.any(-1) & directions()[1]
     outer, inner = filled(outer, known), filled(inner, known)
     return (outer + outer[::-1]) / 2, (inner + inner[::-1]) / 2
+
+
+def atlas_index(points: NDArray, atlas: Atlas) -> NDArray[np.float64]:
+    """Voxels [..., 3] of the ``atlas`` at canonical ``points`` [..., 3] (mm)."""
+    turn = Rotation.from_rotvec([PITCH, 0, 0]).as_matrix()
+    return (points @ turn.T + SHIFT - np.asarray(atlas.origin)) / atlas.step
 
 
 def _crossing(distance: NDArray, steps: NDArray, at: NDArray) -> NDArray[np.float64]:
