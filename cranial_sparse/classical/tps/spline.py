@@ -58,10 +58,13 @@ def _solve(sources: NDArray, smoothing: float, right: NDArray) -> NDArray[np.flo
     polynomial = _homogeneous(sources)
     if count < 4 or np.linalg.matrix_rank(polynomial - [1, *np.mean(sources, 0)]) < 3:
         raise ValueError(f"thin-plate spline: expected four points or more that do not lie in a plane, got {count}")
+    apart = cdist(sources, sources)
+    if np.count_nonzero(apart == 0) > count:
+        raise ValueError("thin-plate spline: expected points that differ, got the same one twice")
     system = np.zeros((count + 4, count + 4))
-    system[:count, :count] = smoothing * np.eye(count) - cdist(sources, sources)
+    system[:count, :count] = smoothing * np.eye(count) - apart
     system[:count, count:], system[count:, :count] = polynomial, polynomial.T
     _, _, solved, failed = lapack.dsysv(system, right, lwork=64 * len(system))
     if failed:
-        raise ValueError("thin-plate spline: expected points that differ, got the same one twice")
+        raise ValueError("thin-plate spline: expected points that can be told apart, got some too close to one another")
     return solved
