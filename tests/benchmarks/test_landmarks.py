@@ -35,7 +35,7 @@ def test_the_page_has_both_sides_and_the_references() -> None:
     ("start", "expected"), [(20, "two-sided"), (58, "lateral"), (51, "lateral"), (44, "two-sided")]
 )
 def test_a_tenth_on_either_side_is_two_sided(start: int, expected: str) -> None:
-    """Ten voxels of 1 mm from ``start`` on, the midline at 50 between two voxels; the first crosses far, the last in the middle."""
+    """Ten voxels of 1 mm from ``start`` on, or sixty; the midline runs between voxels 49 and 50."""
     bone = np.zeros((101, 5, 5), bool)
     bone[start : start + (60 if start == 20 else 10)] = True
     volume = Volume(bone, Geometry(bone.shape, (1.0, 1.0, 1.0), (-49.5, 0.0, 0.0)))

@@ -83,6 +83,18 @@ def test_strewn_points_go_home(seed: int) -> None:
     np.testing.assert_allclose(np.linalg.norm(found.points, axis=1)[seen], 80, atol=1e-9)
 
 
+def test_energy_never_rises_on_rough_bone() -> None:
+    """Regression: back on a rough surface, points once ended at more bending than they had begun with."""
+    even, rough = scattered(0)
+    noise = np.random.default_rng(0).normal(size=(PIXELS, PIXELS))
+    bone = Surface(80.0 + noise, directions()[1])
+    start, alone = along(bone.radius, rough), np.arange(len(even))
+    seen = bone.sees(start)
+    found = relax(even, start, bone, seen, np.zeros(len(even), bool), alone, alone)
+    assert (np.diff(found.energy) <= 0).all()
+    assert found.energy[-1] < 0.9 * found.energy[0]
+
+
 def test_missing_points_bend_nothing() -> None:
     rng = np.random.default_rng(3)
     reference, points = rng.uniform(-80, 80, (2, 30, 3))
