@@ -144,6 +144,11 @@ def share(rows: Iterable[dict], variant: str, tables: tuple[str, ...], measure: 
     return (float(np.mean(np.asarray(errors) <= WITHIN)) if errors else float("nan")), len(errors)
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """ "–" where there was nothing to take a share of."""
+    return "–" if np.isnan(share) else f"{share:.{digits}%}"
+
+
 def page(cases: dict[str, dict]) -> str:
     """Markdown: shares by side, set and table; references; every case."""
     lines = ["# Missing landmarks", "", f"`python -m benchmarks landmarks`, {machine()['processor']}.", ""]
@@ -164,7 +169,7 @@ def page(cases: dict[str, dict]) -> str:
         for title, rows in groups.items():
             if not rows:
                 continue
-            cells = [f"{share(rows, variant, (t,), m)[0]:.1%}" for m in MEASURES for t in TABLES]
+            cells = [percent(share(rows, variant, (t,), m)[0]) for m in MEASURES for t in TABLES]
             chosen = Counter(row["variants"][variant]["reference"] for row in rows)
             listed = ", ".join(f"{name} {count}" for name, count in chosen.most_common())
             ours, radial = (
@@ -194,7 +199,11 @@ def page(cases: dict[str, dict]) -> str:
         cells = [name, row["side"], f"{row['radial_dsc']:.3f}"]
         for variant in variants:
             one = row["variants"][variant]
-            cells += [one["reference"], f"{one['dsc']:.3f}", f"{share([row], variant, ('outer',), 'surface')[0]:.0%}"]
+            cells += [
+                one["reference"],
+                f"{one['dsc']:.3f}",
+                percent(share([row], variant, ("outer",), "surface")[0], 0),
+            ]
         body.append(cells)
     head = ["case", "side", "radial's DSC", *(h for v in variants for h in (v, "DSC", "outer ≤ 1 mm"))]
     return "\n".join([*lines, *table(head, body)]) + "\n"
