@@ -6,7 +6,9 @@ from importlib import import_module
 from pathlib import Path
 
 HOME = Path(__file__).parent
-NAMES = ("dense_vs_sparse", "convolution", "upsampling", "completion", "scaling", "backends", "levels", "cases")
+NAMES = (
+    "dense_vs_sparse", "convolution", "upsampling", "completion", "scaling", "backends", "levels", "landmarks", "cases",
+)  # fmt: skip
 EXAMPLES = """
 examples:
   python -m benchmarks convolution --quick          # everything runs? pages go to out/benchmarks
