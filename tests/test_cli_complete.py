@@ -231,7 +231,7 @@ def test_from_the_command_line(skull_file: Path, tmp_path: Path, monkeypatch, ca
     arguments = ["complete", str(skull_file), str(tmp_path / "gone.nrrd"), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--system", "cascade", "--backend", "dense"]) == 1
     text = capsys.readouterr().out
-    assert asked == [("cascade", "dense", "auto", False)]
+    assert asked == [("cascade", "dense", "auto", False, None)]
     options = json.loads((tmp_path / "out" / "one" / "summary.json").read_text())["options"]
     assert (options["system"], options["backend"]) == ("cascade", "dense")
     assert "one: implant" in text

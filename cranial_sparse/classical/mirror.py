@@ -74,7 +74,7 @@ def mirror_completer(skull: Volume, model: RadialModel | None = None) -> Field |
         "plane_normal_lps": list(plane.normal), "plane_point_lps_mm": list(plane.point), "asymmetry_mm": asymmetry,
         "left_around_hole_mm": residual, "without_opposite": bridged,
     }  # fmt: skip
-    return Field(field.logits, field.geometry, pose, notes(bridged), {"mirror": facts}, plane)
+    return Field(field.logits, field.geometry, pose, notes(bridged), facts, plane)
 
 
 def notes(bridged: float) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def ssm_completer(
     completed = complete_fields(distance, seen, hole, shape, model, fit)
     lattice = hole_box(Vault(expected, np.full_like(expected, THICKNESS), hole), canonical_lattice(FIELD_LEVEL))
     facts = {"modes": [round(float(value), 3) for value in shape]}
-    return Field(torch.from_numpy(field_logits(completed, hole, lattice)), lattice, pose, facts={"ssm": facts})
+    return Field(torch.from_numpy(field_logits(completed, hole, lattice)), lattice, pose, facts=facts)
 
 
 def fit_modes(distance: NDArray, seen: NDArray, model: ShapeModel, fit: Fit) -> NDArray[np.float64]:

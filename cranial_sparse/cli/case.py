@@ -17,6 +17,7 @@ from cranial_sparse.completion.completion import Completion
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.implant import implant_mesh
+from cranial_sparse.io.landmarks import write_landmarks
 from cranial_sparse.io.mesh import write_mesh
 from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.skull import Skull, read_skull
@@ -115,6 +116,9 @@ def complete_case(
             del whole
             if not facts.empty:
                 write_mesh(folder / "implant.stl", mesh.vertices, mesh.triangles)
+            if "landmarks" in completion.facts:
+                places = {name: np.array(one["lps"]) for name, one in completion.facts["landmarks"].items()}
+                write_landmarks(folder / "landmarks.mrk.json", places)
         with stage("report"):
             page = report_page(summary(), skull.volume, implant, completion.plane)
             (folder / "report.html").write_text(page, encoding="utf-8")

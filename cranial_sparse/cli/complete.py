@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-SYSTEMS = ("cascade", "radial", "mirror")  # of completion.systems, which is slow to import
+SYSTEMS = ("cascade", "radial", "ssm", "tps", "mirror")  # of completion.systems, which is slow to import
 DEVICES = ("auto", "cpu", "cuda")
 BACKENDS = ("native", "reference", "dense", "spconv", "spconv_triton", "minkowski")  # of sparse_conv.backends, likewise
 
@@ -15,7 +15,8 @@ examples:
   cranial-sparse complete ct_head.nii.gz --threshold 250 --out results
   cranial-sparse complete patients/dicom_folder --out results
   cranial-sparse complete SkullFix/training_set/defective_skull --out results --overwrite
-  cranial-sparse complete skull.nrrd --system radial --out proposed
+  cranial-sparse complete skull.nrrd --system ssm --refine --out results
+  cranial-sparse complete skull.nrrd --system tps --landmarks corrected.mrk.json --out results
 
 Each case becomes a folder results/CASE, named after its input:
   implant.nrrd   the missing bone on exactly the input's grid (uint8)
@@ -23,6 +24,7 @@ Each case becomes a folder results/CASE, named after its input:
   complete.nrrd  skull and implant together
   summary.json   times, memory, volumes, versions, hashes, warnings
   report.html    slices, a 3D view and the numbers; opens offline
+  landmarks.mrk.json  with --system tps: where it sees landmarks, for 3D Slicer
 
 A folder of volumes and meshes is searched with its subfolders, whose cases are named SUB/CASE; a folder of other files
 only is taken for a DICOM series. Of two files named alike, skull.nrrd and skull.stl, each keeps its suffix.
@@ -70,6 +72,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         default=DEVICES[0],
         help="where the cascade runs (default: a GPU where there is one)",
     )
+    parser.add_argument(
+        "--landmarks",
+        type=Path,
+        metavar="FILE",
+        help="correct landmarks of --system tps by those in a file of 3D Slicer, .mrk.json or .fcsv (one INPUT)",
+    )
     parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
     parser.set_defaults(run=run)
@@ -89,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     def completer(skull: Volume) -> Completion:
         from cranial_sparse.completion.pipeline import complete  # slow to import: not before an input has been read
 
-        return complete(skull, args.system, args.backend, args.device, args.refine)
+        return complete(skull, args.system, args.backend, args.device, args.refine, landmarks)
 
     if args.backend != BACKENDS[0]:
         from cranial_sparse.sparse_conv.backends import load_backend
@@ -97,8 +105,15 @@ def run(args: argparse.Namespace) -> int:
         load_backend(args.backend)  # a library that is missing is told once, not for every case
     if args.threshold is not None and not math.isfinite(args.threshold):
         raise InputError(f"--threshold {args.threshold}: expected a number of Hounsfield units, such as 150")
+    landmarks = None
+    if args.landmarks is not None:
+        from cranial_sparse.io.landmarks import read_landmarks
+
+        landmarks = read_landmarks(args.landmarks)
     chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
     options = Options(args.system, args.refine, args.backend, overwrite=args.overwrite, **chosen)
     found, problems = find_inputs(args.inputs)
+    if landmarks is not None and len(found) != 1:
+        raise InputError(f"--landmarks {args.landmarks}: belong to one skull, got {len(found)} inputs; give one")
     failed = complete_all(found, args.out, completer, options, Console(), problems)
     return 1 if failed else 0

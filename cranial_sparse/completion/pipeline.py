@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import shipped_model
+from cranial_sparse.classical.tps.completer import tps_completer
 from cranial_sparse.completion import refine
 from cranial_sparse.completion.completer import Completer
 from cranial_sparse.completion.completion import Completion
@@ -21,21 +24,32 @@ CASCADE = "cascade"  # the system "radial", refined
 
 
 def complete(
-    skull: Volume, system: str = CASCADE, backend: str = "native", device: str = "auto", refined: bool = False
+    skull: Volume,
+    system: str = CASCADE,
+    backend: str = "native",
+    device: str = "auto",
+    refined: bool = False,
+    landmarks: dict[str, NDArray] | None = None,
 ) -> Completion:
     """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``, one of SYSTEMS.
 
     Where it is ``refined``, the cascade takes the proposal to 0.45 mm on one of sparse_conv.backends.BACKENDS and on a
-    device: "cpu", "cuda", or, with "auto", a GPU where there is one. "cascade" is "radial", refined. Raises InputError
-    where system, backend or device are not there or the scan cannot be used.
+    device: "cpu", "cuda", or, with "auto", a GPU where there is one. "cascade" is "radial", refined. ``landmarks``
+    (LPS mm [3] by name) correct those that "tps" finds. Raises InputError where system, backend or device are not there,
+    another system is given landmarks, or the scan cannot be used.
     """
     if system == CASCADE:
         system, refined = "radial", True
     if system not in SYSTEMS:
         raise InputError(f"--system: expected one of {', '.join((CASCADE, *SYSTEMS))}, got '{system}'")
+    completer = SYSTEMS[system].completer
+    if landmarks is not None:
+        if system != "tps":
+            raise InputError(f"--landmarks: only --system tps has landmarks, got --system {system}; leave them out")
+        completer = partial(tps_completer, landmarks=landmarks)
     network = refine.shipped_network(backend, refine.choose_device(device, backend)) if refined else None
     weights = (*SYSTEMS[system].weights, *((refine.WEIGHTS,) if refined else ()))
-    return replace(complete_with(skull, SYSTEMS[system].completer, network), weights=weights)
+    return replace(complete_with(skull, completer, network), weights=weights)
 
 
 def complete_with(skull: Volume, completer: Completer, network: Cascade | None) -> Completion:
