@@ -7,7 +7,8 @@ from pathlib import Path
 
 HOME = Path(__file__).parent
 NAMES = (
-    "dense_vs_sparse", "convolution", "upsampling", "completion", "scaling", "backends", "levels", "landmarks", "cases",
+    "dense_vs_sparse", "convolution", "upsampling", "completion", "scaling", "backends", "levels", "landmarks",
+    "leaderboard", "cases",
 )  # fmt: skip
 EXAMPLES = """
 examples:

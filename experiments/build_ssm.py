@@ -1,7 +1,7 @@
 """Build the statistical shape model from the complete training skulls: ``python -m experiments.build_ssm``.
 
 Poses come from the radial model, which is built first. Only mean, modes and spread are shipped; the distance fields of
-single skulls stay where ``--fields`` says, for experiments.cross_validate_ssm.
+single skulls stay where ``--fields`` says, for cross-validation.
 """
 
 import argparse

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.ndimage import distance_transform_edt, map_coordinates, spline_filter
 
 from cranial_sparse.classical.gaussian import Kernel, MapModel, conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
@@ -35,7 +35,7 @@ from cranial_sparse.geometry import Geometry, Volume
 
 @dataclass(frozen=True)
 class Fit:
-    """How modes are fitted; experiments.cross_validate_ssm compares other values."""
+    """How modes are fitted; experiments/LOG.md says how these were chosen."""
 
     ridge: float = 30.0  # voxels that say the same thing: what a mode's prior is worth against them
     scale: float = 2.0  # mm: an error that counts for a quarter
@@ -114,8 +114,6 @@ def field_logits(distance: NDArray, hole: NDArray, lattice: Geometry) -> NDArray
     """Occupancy logits on ``lattice`` from ``distance`` over BOX (cubic interpolation), fading beyond the rim."""
     beyond = distance_transform_edt(~hole) * PIXEL_MM
     logits = np.empty(lattice.shape, np.float32)
-    from scipy.ndimage import spline_filter
-
     coefficients = spline_filter(distance, 3)
     y, z = np.meshgrid(np.arange(lattice.shape[1]), np.arange(lattice.shape[2]), indexing="ij")
     for x in range(lattice.shape[0]):

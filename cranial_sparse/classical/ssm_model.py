@@ -24,7 +24,7 @@ SHAPE = (70, 88, 56)
 HALF = SHAPE[0] // 2
 BOX = Geometry(SHAPE, (SPACING,) * 3, (-SPACING * (SHAPE[0] - 1) / 2, -SPACING * (SHAPE[1] - 1) / 2, -60.0), IDENTITY)
 CLIP = 10.0  # mm: farther from any surface only the side matters
-MODES = 40
+MODES = 60
 LEVELS = 127  # of a mode's largest value, as it is stored
 
 

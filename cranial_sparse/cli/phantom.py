@@ -7,6 +7,7 @@ EXAMPLES = """\
 examples:
   cranial-sparse phantom --out phantoms
   cranial-sparse phantom --seed 1 2 3 --defect craniotomy --out phantoms --picture phantoms.png
+  cranial-sparse phantom --system ssm --seed 5 --out samples
 
 Each seed becomes a file in the folders of the SkullFix layout:
   complete_skull/phantom_001.nrrd    512 x 512 x 512 voxels of 0.45 mm
@@ -29,6 +30,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the skulls; made if missing")
     parser.add_argument("--seed", type=int, nargs="+", default=[0], help="one skull for each (default: 0)")
+    parser.add_argument(
+        "--system",
+        choices=("atlas", "ssm"),
+        default="atlas",
+        help="bend the mean skull, or draw from the statistical shape model (default: %(default)s)",
+    )
     parser.add_argument("--defect", metavar="KIND", help="cut a defect of this kind; a wrong kind lists the right ones")
     parser.add_argument(
         "--raised", type=float, default=0.0, metavar="MM", help="cut the skull off this much higher than usual"
@@ -46,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from cranial_sparse.cli.folders import check_writable
     from cranial_sparse.data.defects import cut_volume
     from cranial_sparse.data.phantom import phantom
+    from cranial_sparse.data.ssm_phantom import ssm_phantom
     from cranial_sparse.errors import InputError
     from cranial_sparse.io.volume import write_volume
     from cranial_sparse.report.render import shaded
@@ -53,9 +61,10 @@ def run(args: argparse.Namespace) -> int:
     if args.picture and args.picture.suffix.lower() != ".png":
         raise InputError(f"--picture {args.picture}: expected a file name ending in .png")
     check_writable(args.out)
+    draw = ssm_phantom if args.system == "ssm" else phantom
     console, pictures = Console(), []
     for seed in args.seed:
-        skull = phantom(seed, raised=args.raised)
+        skull = draw(seed, args.raised)
         parts = {"complete_skull": skull}
         if args.defect:
             cut = cut_volume(skull, args.defect, seed)

@@ -50,7 +50,7 @@ def phantom(seed: int, raised: float = 0.0, variation: Variation | None = None, 
     atlas = atlas or read_atlas()
     rng = np.random.default_rng(seed)
     fine = canonical_lattice()
-    distance, scale = _deform(atlas, _coarse_lattice(fine), variation or Variation(), rng)
+    distance, scale = _deform(atlas, coarse_lattice(fine), variation or Variation(), rng)
     bone = np.zeros(fine.shape, bool)
     inside = _occupied(distance)
     box = tuple(slice(FACTOR * s.start, min(FACTOR * s.stop, n)) for s, n in zip(inside, fine.shape, strict=True))
@@ -96,7 +96,8 @@ def keep_largest(bone: NDArray[np.bool_]) -> None:
         np.equal(pieces, sizes.argmax(), out=bone)
 
 
-def _coarse_lattice(fine: Geometry) -> Geometry:
+def coarse_lattice(fine: Geometry) -> Geometry:
+    """The lattice of 1.35 mm whose 3³ blocks are the voxels of ``fine``."""
     nx, ny, nz = (-(-n // FACTOR) for n in fine.shape)
     step = FACTOR * SPACING
     x, y, z = fine.to_physical(np.array([(FACTOR - 1) / 2] * 3))
