@@ -11,7 +11,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from cranial_sparse.classical.folds import FOLDS
-from cranial_sparse.data.module import DataConfig
+from cranial_sparse.data.module import PROPOSALS, DataConfig
 from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeConfig
 from cranial_sparse.sparse_conv.backends import BACKENDS
@@ -202,6 +202,8 @@ def check(config: Config) -> Config:
     for name in ("lr_end", "ema_decay"):
         if not 0 <= getattr(training, name) <= 1:
             raise InputError(f"training.{name}: expected a value from 0 to 1, got {getattr(training, name)}")
+    if config.data.proposal not in PROPOSALS:
+        raise InputError(f"data.proposal: expected one of {', '.join(PROPOSALS)}, got '{config.data.proposal}'")
     if config.data.fold is not None and config.data.fold not in range(FOLDS):
         raise InputError(f"data.fold: expected 0 to {FOLDS - 1} or null, got {config.data.fold}")
     for name, least in (("pool_size", 1), ("validation_cases", 0), ("workers", 0)):

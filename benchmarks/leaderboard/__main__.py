@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.cases.lists import SETS, ListedCase, listed
+from benchmarks.cases import SETS, FixedCase, listed
 
 from benchmarks.common.machine import machine
 from benchmarks.leaderboard.entries import entries, made_by
@@ -26,13 +26,13 @@ from cranial_sparse.io.files import write_whole
 USUAL = ("official", "skullbreak_like")
 
 
-def row_name(case: ListedCase) -> str:
+def row_name(case: FixedCase) -> str:
     """Set, kind of defect and skull: "skullbreak_like/bilateral/000"."""
-    return f"{case.rescan or case.set}/{case.kind}/{case.case}"
+    return f"{case.set}/{case.kind}/{case.skull}"
 
 
 def missing(
-    rows: Rows, case: ListedCase, wanted: tuple[str, ...], current: dict[str, dict[str, str]]
+    rows: Rows, case: FixedCase, wanted: tuple[str, ...], current: dict[str, dict[str, str]]
 ) -> tuple[str, ...]:
     """The entries of ``wanted`` that have no row of ``case`` made with the ``current`` files."""
     return tuple(e for e in wanted if rows.get(e, {}).get(row_name(case), {}).get("made_by") != current[e])
@@ -76,7 +76,7 @@ def main() -> None:
     current = {entry: made_by(entry) for entry in wanted}
     target = args.out / "leaderboard.json"
     rows = read_rows(target)
-    cases = [case for name in args.cases for case in listed(name, args.smoke)]
+    cases = listed(*args.cases, smoke=args.smoke)
     todo = {case: left for case in cases if (left := missing(rows, case, wanted, current))}
     command = f"python -m benchmarks leaderboard --systems {' '.join(args.systems)} --cases {' '.join(args.cases)}"
     with ProcessPoolExecutor(args.jobs, initializer=torch.set_num_threads, initargs=(max(1, 2 // args.jobs),)) as pool:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.cases.lists import ListedCase
-from benchmarks.cases.load import load
+from benchmarks.cases import FixedCase, load
 
 from benchmarks.leaderboard.entries import REFINED
 from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory
@@ -20,7 +19,7 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.metrics import evaluate_case, failed_case
 
 
-def measure(case: ListedCase, wanted: tuple[str, ...], data: Path) -> dict[str, dict[str, Any]]:
+def measure(case: FixedCase, wanted: tuple[str, ...], data: Path) -> dict[str, dict[str, Any]]:
     """A row for each of the ``wanted`` entries: scores, seconds, peak memory (MiB), and why it failed, or "".
 
     A system that refuses the scan, breaks or finds no defect is charged the worst score. The refiner gets the very

@@ -31,7 +31,9 @@ def set_of(case: str) -> str:
 
 def in_set(rows: Rows, name: str) -> Rows:
     """The cases whose set is ``name``, of every entry that has some."""
-    chosen = {entry: {case: row for case, row in cases.items() if set_of(case) == name} for entry, cases in rows.items()}
+    chosen = {
+        entry: {case: row for case, row in cases.items() if set_of(case) == name} for entry, cases in rows.items()
+    }
     return {entry: cases for entry, cases in chosen.items() if cases}
 
 

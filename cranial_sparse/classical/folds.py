@@ -4,8 +4,11 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes, PosedMaps, RadialModel, fit_radial_model
+from cranial_sparse.classical.ssm_model import ShapeModel, fit_shape_model
+from cranial_sparse.errors import InputError
 
 FOLDS = 5
 SPLIT_SEED = 1
@@ -29,9 +32,43 @@ class FoldModels:
         """The skulls that ``fold`` leaves out."""
         return [case for case, own in zip(self.cases, self._fold, strict=True) if own == fold]
 
+    def others(self, case: str) -> NDArray[np.bool_]:
+        """Which skulls [n] are in other folds than ``case``."""
+        return self._fold != self._fold[self.cases.index(case)]
+
     def without(self, case: str) -> RadialModel:
         """The model fitted on the folds that ``case`` is not in."""
         fold = int(self._fold[self.cases.index(case)])
         if fold not in self._models:
             self._models[fold] = fit_radial_model(self._maps[self._fold != fold], self._mean_outer, self._modes)
         return self._models[fold]
+
+
+class FoldShapeModels:
+    """Statistical shape models on the same folds, from the distance fields that experiments.build_ssm kept.
+
+    Raises InputError where the file is missing or lists other skulls than ``folds``.
+    """
+
+    def __init__(self, distances: Path, folds: FoldModels) -> None:
+        if not distances.is_file():
+            raise InputError(
+                f"data.distances: {distances} not found; make it with python -m experiments.build_ssm --fields {distances}"
+            )
+        with np.load(distances) as stored:
+            cases = [str(case) for case in stored["cases"]]
+            self._tenths, self._seen = stored["tenths"], stored["seen"]
+        if cases != folds.cases:
+            raise InputError(
+                f"data.distances: {distances} lists other skulls than data.maps; make both from the same data"
+            )
+        self._folds = folds
+        self._models: dict[bytes, ShapeModel] = {}
+
+    def without(self, case: str) -> ShapeModel:
+        """The model fitted on the folds that ``case`` is not in."""
+        others = self._folds.others(case)
+        key = others.tobytes()
+        if key not in self._models:
+            self._models[key] = fit_shape_model(self._tenths[others] / np.float32(10), self._seen[others])
+        return self._models[key]

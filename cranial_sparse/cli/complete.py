@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-SYSTEMS = ("cascade", "radial", "ssm", "tps", "mirror")  # of completion.systems, which is slow to import
+SYSTEMS = ("cascade", "radial", "ssm", "tps", "mirror", "consensus")  # of completion.systems, which is slow to import
 DEVICES = ("auto", "cpu", "cuda")
 BACKENDS = ("native", "reference", "dense", "spconv", "spconv_triton", "minkowski")  # of sparse_conv.backends, likewise
 

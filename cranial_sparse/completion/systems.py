@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cranial_sparse.classical import mirror, radial, radial_model, ssm, ssm_model
+from cranial_sparse.classical import consensus, mirror, radial, radial_model, ssm, ssm_model
 from cranial_sparse.classical.tps import completer as tps
 from cranial_sparse.completion.completer import Completer
 
@@ -19,5 +19,6 @@ SYSTEMS = {
     "radial": System(radial.radial_completer, (radial_model.WEIGHTS,)),
     "ssm": System(ssm.ssm_completer, (radial_model.WEIGHTS, ssm_model.WEIGHTS)),
     "tps": System(tps.tps_completer, (radial_model.WEIGHTS,)),
+    "consensus": System(consensus.consensus_completer, (radial_model.WEIGHTS, ssm_model.WEIGHTS)),
     "mirror": System(mirror.mirror_completer, (radial_model.WEIGHTS,)),
 }

@@ -2,20 +2,27 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import lightning
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
-from cranial_sparse.classical.folds import FoldModels
+from cranial_sparse.classical.folds import FoldModels, FoldShapeModels
+from cranial_sparse.classical.mirror import mirror_completer
+from cranial_sparse.classical.radial import radial_completer
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.classical.ssm import ssm_completer
+from cranial_sparse.classical.tps.completer import tps_completer
+from cranial_sparse.completion.completer import Completer
 from cranial_sparse.data.samples import VERSION, NoUsableDefect, draw_sample, flipped, load_sample, save_sample
 from cranial_sparse.data.training_skulls import TrainingSkull, listed_skulls, prepared_skulls, skullfix_folder
 from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeInputs
 
+COMPLETERS = {"radial": radial_completer, "mirror": mirror_completer, "tps": tps_completer}  # of a radial model
+PROPOSALS = (*COMPLETERS, "ssm")
 STREAMS = {"order": 1, "train": 2, "validation": 3}  # of random numbers, kept apart; zeros would be padding
 SKULLS_TRIED = 10
 
@@ -27,6 +34,10 @@ class DataConfig:
     folder: str = ""  # holds skullfix/; empty: the environment variable CRANIAL_SPARSE_DATA
     prepared: tuple[str, ...] = ()  # folders of cranial-sparse prepare, whose skulls join; alone where maps is empty
     maps: str = "runs/maps.npz"  # radial maps of the training skulls, from experiments.build_radial
+    proposal: str = "radial"  # the system that proposes, one of PROPOSALS
+    distances: str = (
+        "runs/distances.npz"  # distance fields of the training skulls, from experiments.build_ssm, for "ssm"
+    )
     pool: str = "runs/pool"  # where drawn samples are kept; empty: draw every sample anew
     pool_size: int = 700
     fold: int | None = None  # leave this fifth of the skulls out of training and validate on it; null: train on all
@@ -70,7 +81,7 @@ class SkullSamples(Dataset[CascadeInputs]):
             skull = self.skulls[int(rng.integers(len(self.skulls)))]
             complete, implant = skull.read()
             try:
-                inputs, _ = draw_sample(complete, implant, self.proposer(skull), rng)
+                inputs, _ = draw_sample(complete, implant, self.completer(skull), rng)
                 break
             except NoUsableDefect:
                 continue
@@ -83,6 +94,19 @@ class SkullSamples(Dataset[CascadeInputs]):
             save_sample(inputs, path)
             return load_sample(path)  # the field is kept in half precision: the first reading must equal the later ones
         return inputs
+
+    def completer(self, skull: TrainingSkull) -> Completer:
+        """What proposes for ``skull``, with models that have not seen it."""
+        model = self.proposer(skull)
+        if self.config.proposal == "ssm":
+            return partial(ssm_completer, model=self.shapes.without(skull.name), radial=model)
+        return partial(COMPLETERS[self.config.proposal], model=model)
+
+    @cached_property
+    def shapes(self) -> FoldShapeModels:
+        if self.models is None:
+            raise InputError("data.proposal: ssm needs folds, which are of the skulls in data.maps; give data.maps")
+        return FoldShapeModels(Path(self.config.distances), self.models)
 
     def proposer(self, skull: TrainingSkull) -> RadialModel:
         """A model that has not seen ``skull``: without its fold, or the shipped one where the maps do not list it.
@@ -121,7 +145,7 @@ class SkullDataModule(lightning.LightningDataModule):
 
 def fingerprint(config: DataConfig, skulls: list[str]) -> str:
     """What besides the seed decides a drawn sample, as a word for its file: no sample is read where another is meant."""
-    digest = hashlib.sha256(f"{VERSION} {config.fold} {' '.join(skulls)}".encode())
+    digest = hashlib.sha256(f"{VERSION} {config.proposal} {config.fold} {' '.join(skulls)}".encode())
     if config.maps:
         digest.update(Path(config.maps).read_bytes())
     return digest.hexdigest()[:10]

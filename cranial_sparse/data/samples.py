@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from cranial_sparse.classical.radial import radial_completer
-from cranial_sparse.classical.radial_model import RadialModel
+from cranial_sparse.completion.completer import Completer
 from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.data.defects import cut_volume
 from cranial_sparse.data.elastic import bent
@@ -37,11 +36,12 @@ class NoUsableDefect(RuntimeError):
 
 
 def draw_sample(
-    complete: Volume, implant: Volume | None, model: RadialModel, rng: np.random.Generator
+    complete: Volume, implant: Volume | None, completer: Completer, rng: np.random.Generator
 ) -> tuple[CascadeInputs, str]:
-    """One sample and the kind of its defect. ``implant`` is the defect that came with the skull (kind "official").
+    """One sample, proposed for by ``completer``, and the kind of its defect.
 
-    Raises NoUsableDefect where five cuts in a row left nothing that the proposal could find.
+    ``implant`` is the defect that came with the skull (kind "official"). Raises NoUsableDefect where five cuts in a row left
+    nothing that the proposal could find.
     """
     if rng.random() < ELASTIC:
         complete, *rest = bent([complete] if implant is None else [complete, implant], rng)
@@ -60,7 +60,7 @@ def draw_sample(
             except InputError:  # this skull has no room for the kind, such as a scan cut off above the orbits
                 continue
         try:
-            field = radial_completer(defective, model)
+            field = completer(defective)
         except InputError:  # too little of the vault is left
             continue
         if field is not None:
