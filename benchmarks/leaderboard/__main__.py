@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.cases import SETS, FixedCase, listed
 
+from benchmarks.cases import SETS, FixedCase, listed
 from benchmarks.common.machine import machine
 from benchmarks.leaderboard.entries import entries, made_by
 from benchmarks.leaderboard.measure import measure

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.cases import FixedCase, load
 
+from benchmarks.cases import FixedCase, load
 from benchmarks.leaderboard.entries import REFINED
 from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory
 from cranial_sparse.completion.completer import Field
