@@ -44,5 +44,5 @@ METRICS = (
     Metric("coverage_2mm", "Coverage, 2 mm", best=1.0, digits=4),
     Metric("intrusion_2mm", "Intrusion, 2 mm", digits=4),
     Metric("border_curvature_error", "Border curvature error", "mm⁻²", digits=5),
-    Metric("components", "Parts", best=1.0, digits=0),
+    Metric("components", "Parts", best=1.0, digits=1),
 )
