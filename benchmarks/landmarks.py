@@ -152,6 +152,7 @@ def percent(share: float, digits: int = 1) -> str:
 def page(cases: dict[str, dict]) -> str:
     """Markdown: shares by side, set and table; references; every case."""
     lines = ["# Missing landmarks", "", f"`python -m benchmarks landmarks`, {machine()['processor']}.", ""]
+    lines += [f"{len(cases)} of the {len(read_rows()) + len({row.case for row in read_rows()})} cases.", ""]
     lines += ["Share of missing points of the template within 1 mm of the truth, all cases of a line taken together."]
     lines += [
         "*Surface*: along the ray, to the complete skull's table. *Landmark*: to the same point on the complete skull."
