@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.cases import write_official
+from benchmarks.cases import FixedCase, write_case
 from benchmarks.common import page, plots
 from benchmarks.common.options import parse, parser
 from benchmarks.common.text import bytes_text, figure, time_text
@@ -124,7 +124,7 @@ def write_cases(options: Namespace, folder: Path) -> list[str]:
             f"--cases {missing[0]}: expected val skulls of {options.data}: {', '.join(found) or 'none there'}"
         )
     for name in names:
-        write_official(found[name], folder)
+        write_case(FixedCase("official", name), options.data, folder)
     return names
 
 

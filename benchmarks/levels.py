@@ -1,9 +1,9 @@
 """What every level of the cascade adds, on real skulls: ``python -m benchmarks.levels --out benchmarks/results``.
 
-For each validation case (the official defects, then the SkullBreak-like ones) the proposal and the field after each
-level are interpolated to the patient's own grid and scored there. Beside them stand the ceiling of each lattice (the
-true implant sampled onto it and interpolated back) and how many voxels were grown. Resumable: cases that levels.json
-has from the same weights and version are kept.
+For each validation case (the official defects and the SkullBreak-like ones, or the sets that --set names) the proposal
+and the field after each level are interpolated to the patient's own grid and scored there. Beside them stand the ceiling
+of each lattice (the true implant sampled onto it and interpolated back) and how many voxels were grown. Resumable: cases
+that levels.json has from the same weights and version are kept.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from statistics import mean, median
 import numpy as np
 import torch
 
-from benchmarks.cases import cut_row, read_rows
+from benchmarks.cases import SETS, FixedCase, listed, load
 from benchmarks.common import machine
 from cranial_sparse import __version__
 from cranial_sparse.bricks import coordinates
@@ -33,7 +33,7 @@ from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.refine import WEIGHTS, dense_logits, level_lattice, shipped_network
 from cranial_sparse.completion.resampling import to_lattice
 from cranial_sparse.completion.systems import SYSTEMS
-from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
+from cranial_sparse.data.packed_skullfix import packed_paths
 from cranial_sparse.errors import in_one_line
 from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
@@ -44,15 +44,9 @@ from cranial_sparse.sparse_conv.backends import BACKENDS, load_backend
 STAGES = ("proposal", "1.8 mm", "0.9 mm", "0.45 mm")
 
 
-def score_case(name: str, folder: Path, backend: str) -> dict:
-    """Scores of one case, "CASE/kind", after every stage; a stage without prediction counts at its worst."""
-    case, kind = name.split("/")
-    complete, implant = read_packed(folder / f"{case}.skull.xz")
-    if kind == "official":
-        defective = Volume(complete.array & ~implant.array, complete.geometry)
-    else:
-        cut = cut_row(complete, next(row for row in read_rows() if (row.case, row.kind) == (case, kind)))
-        defective, implant = cut.defective, cut.implant
+def score_case(case: FixedCase, data: Path, backend: str) -> dict:
+    """Scores of one case after every stage; a stage without prediction counts at its worst."""
+    complete, defective, implant = load(case, data)
     started = time.perf_counter()
     proposal = radial_completer(defective)
     row: dict = {"true_ml": float(implant.array.sum() * implant.geometry.voxel_volume / 1e3)}
@@ -112,13 +106,10 @@ def ceilings(implant: Volume, proposal: Field) -> dict[str, float]:
 
 
 def page(cases: dict[str, dict]) -> str:
-    """Markdown: the two sets, every stage, and the growth."""
+    """Markdown: every set, every stage, and the growth; ``cases`` by their names."""
     lines = ["# What every level adds", "", f"`python -m benchmarks.levels`, {machine()['processor']}, two cores.", ""]
-    sets = {
-        "official": {name: row for name, row in cases.items() if name.endswith("/official")},
-        "SkullBreak-like": {name: row for name, row in cases.items() if not name.endswith("/official")},
-    }
-    for title, rows in sets.items():
+    for title in SETS:
+        rows = {case.name: cases[case.name] for case in listed(title) if case.name in cases}
         if not rows:
             continue
         lines += [f"## {title}, {len(rows)} cases", "", "| stage | DSC | worst | bDSC | HD95, mm | ceiling, DSC |"]
@@ -167,25 +158,23 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--set", choices=("official", "skullbreak_like", "all"), default="all")
+    parser.add_argument("--set", choices=SETS, action="append", help="default: official and skullbreak_like")
+    parser.add_argument("--smoke", action="store_true", help="the first case of each set only")
     parser.add_argument("--backend", choices=tuple(BACKENDS), default="native", help="what the convolutions run on")
     args = parser.parse_args()
     load_backend(args.backend)
-    skulls = packed_paths(args.data, "val")
-    official = [f"{path.name.removesuffix('.skull.xz')}/official" for path in skulls]
-    irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
-    wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
+    packed_paths(args.data, "val")  # raises where there are none
+    wanted = listed(*(args.set or SETS[:2]), smoke=args.smoke)
     target = args.out / "levels.json"
     made_by = weight_hashes((*SYSTEMS["radial"].weights, WEIGHTS)) | {"cranial-sparse": __version__}
     made_by |= {} if args.backend == "native" else {"backend": args.backend}
     cases = finished(target, made_by)
-    todo = [name for name in wanted if name not in cases]
+    todo = [case for case in wanted if case.name not in cases]
+    score = partial(score_case, data=args.data, backend=args.backend)
     with ProcessPoolExecutor(args.jobs) as pool:
-        for name, row in zip(
-            todo, pool.map(partial(score_case, folder=skulls[0].parent, backend=args.backend), todo), strict=True
-        ):
-            cases[name] = row
-            print(f"{name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
+        for case, row in zip(todo, pool.map(score, todo), strict=True):
+            cases[case.name] = row
+            print(f"{case.name}: " + "  ".join(f"{stage} {row[stage]['dsc']:.3f}" for stage in STAGES), flush=True)
             write_whole(target, json.dumps({"machine": machine(), "made_by": made_by, "cases": cases}, indent=1))
     write_whole(args.out / "levels.md", page(cases))
     print(page(cases).split("## Every case")[0])

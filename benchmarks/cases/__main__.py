@@ -1,16 +1,18 @@
 """Write the validation cases: ``python -m benchmarks.cases --data "$CRANIAL_SPARSE_DATA" --out DIR``.
 
-``--set official`` or ``--set skullbreak_like`` writes one set alone; ``--draw`` cuts the SkullBreak-like defects anew
-and rewrites their list beside this file instead (only after the generator has changed).
+``--set large`` writes one set alone, and may be given again; ``--smoke`` writes the first case of each. ``--draw``
+searches the chosen sets of cut defects anew and rewrites their lists beside this file instead (only after the generator
+has changed).
 """
 
 import argparse
 import os
 import sys
 from pathlib import Path
-from statistics import median
 
-from benchmarks.cases import LISTED, SETS, draw_rows, write_cases, write_rows
+from benchmarks.cases.drawing import draw
+from benchmarks.cases.listing import CUT, SETS, list_path, write_list
+from benchmarks.cases.writing import write_cases
 from cranial_sparse.errors import in_one_line
 
 
@@ -23,21 +25,23 @@ def main() -> None:
     home = os.environ.get("CRANIAL_SPARSE_DATA")
     parser.add_argument("--data", type=Path, default=Path(home) if home else None, help="folder of the skulls")
     parser.add_argument("--out", type=Path, help="folder to write to")
-    parser.add_argument("--set", choices=SETS, action="append", help="write this set only (default: both)")
-    parser.add_argument("--draw", action="store_true", help="rewrite the list of SkullBreak-like defects")
+    parser.add_argument("--set", choices=SETS, action="append", help="write this set only (default: all)")
+    parser.add_argument("--smoke", action="store_true", help="write the first case of each set only")
+    parser.add_argument("--draw", action="store_true", help="rewrite the lists of cut defects")
     options = parser.parse_args()
     if options.data is None:
         parser.error("--data: give the folder of the skulls, or set CRANIAL_SPARSE_DATA")
     if options.out is None and not options.draw:
         parser.error("--out: give the folder to write to")
     if options.draw:
-        rows = draw_rows(options.data)
-        write_rows(rows, LISTED)
-        volumes, crossing = [row.volume_ml for row in rows], sum(row.crosses_midline for row in rows)
-        print(f"{len(rows)} defects, {min(volumes):.0f}-{max(volumes):.0f} ml, median {median(volumes):.0f} ml")
-        print(f"{crossing} cross the midline; listed in {LISTED}")
+        for name in options.set or CUT:
+            if name not in CUT:
+                parser.error(f"--set {name} --draw: expected one of {', '.join(CUT)}; the others need no list")
+            cases = draw(name, options.data)
+            write_list(cases, list_path(name))
+            print(f"{len(cases)} cases in {list_path(name)}")
     else:
-        count = write_cases(options.data, options.out, tuple(options.set or SETS))
+        count = write_cases(options.data, options.out, tuple(options.set or ()), options.smoke)
         print(f"{count} cases in {options.out}")
 
 

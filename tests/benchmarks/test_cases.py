@@ -1,12 +1,17 @@
+"""The fixed cases: what is listed, what is written, and that real ones are cut again to the bit."""
+
 import os
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import pytest
 
-from benchmarks import cases
-from benchmarks.cases import SETS, Row, cut_row, read_rows, write_cases, write_rows
+from benchmarks.cases import SETS, FixedCase, listed, listing, load, loading, write_cases
+from benchmarks.cases.drawing import RULES
+from benchmarks.cases.listing import CUT, RESCANS, read_list, write_list
+from benchmarks.cases.measures import measure
 from cranial_sparse.data.datasets import find_cases, read_case
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, cut_volume
 from cranial_sparse.errors import InputError
@@ -14,77 +19,113 @@ from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.io.volume import write_volume
 
 
-def test_the_list_is_what_was_asked_for():
-    rows = read_rows()
-    assert len({(row.case, row.kind) for row in rows}) == len(rows) == 50
-    assert {row.kind for row in rows} == set(SKULLBREAK_KINDS)
-    assert len({row.case for row in rows}) == 10
-    volumes = [row.volume_ml for row in rows]
+def test_the_skullbreak_like_list_is_what_was_asked_for():
+    cases = listed("skullbreak_like")
+    assert len({(case.skull, case.kind) for case in cases}) == len(cases) == 50
+    assert {case.kind for case in cases} == set(SKULLBREAK_KINDS)
+    assert len({case.skull for case in cases}) == 10
+    volumes = [case.measures.volume_ml for case in cases]
     assert min(volumes) >= 15
     assert max(volumes) <= 200
     assert median(volumes) >= 40
-    assert sum(row.crosses_midline for row in rows) >= 10
+    assert sum(case.measures.crosses_midline for case in cases) >= 10
 
 
-def test_rows_come_back(tmp_path):
-    rows = [Row("007", "bilateral", 3, 61.2, True), Row("008", "random_1", 0, 20.0, False)]
-    write_rows(rows, tmp_path / "rows.csv")
-    assert read_rows(tmp_path / "rows.csv") == rows
+@pytest.mark.parametrize("name", ["large", "midline", "orbital", "cut_edge"])
+def test_the_other_lists_have_what_their_set_wants(name: str):
+    cases = listed(name)
+    assert len({case.skull for case in cases}) == len(cases) >= 5
+    assert all(RULES[name].wanted(case.measures) for case in cases)
+    assert all((case.first_slice > 0) == (name == "cut_edge") for case in cases)
+    seeds = {(case.skull, case.kind, case.seed) for case in listed("skullbreak_like")}
+    assert not seeds & {(case.skull, case.kind, case.seed) for case in cases}
+
+
+def test_names_are_unique_and_smoke_is_a_case_of_each_set():
+    names = [case.name for case in listed()]
+    assert len(set(names)) == len(names)
+    assert {"official/000", "bilateral/000", "large/000", "rotated/097"} <= set(names)
+    assert [case.set for case in listed(smoke=True)] == list(SETS)
+    assert listed("official", smoke=True) == listed("official")[:1]
+    with pytest.raises(InputError, match=r"expected one of official, skullbreak_like.*got 'huge'"):
+        listed("huge")
+
+
+def test_lists_come_back(tmp_path):
+    cases = listed("cut_edge") + [replace(case, set="cut_edge") for case in listed("skullbreak_like")]
+    write_list(cases, tmp_path / "list.csv")
+    assert read_list("cut_edge", tmp_path / "list.csv") == cases
 
 
 def test_a_folder_without_val_skulls_is_an_error(tmp_path):
     (tmp_path / "000.nrrd").touch()
     with pytest.raises(InputError, match="expected SkullFix with a cases"):
-        write_cases(tmp_path, tmp_path / "out", SETS)
+        write_cases(tmp_path, tmp_path / "out")
 
 
-def test_both_sets_are_written_in_their_layouts(tmp_path, monkeypatch):
-    """A made-up vault as the only val skull: what is written is read back, and kept the second time."""
+def made_up(folder: Path) -> tuple[Volume, np.ndarray]:
+    """A made-up vault as the only val skull of ``folder``, and a quarter of it as its implant."""
     x, y, z = np.moveaxis(np.indices((48, 64, 30)), 0, -1).reshape(-1, 3).T * 3.0 - np.array([[72], [96], [0]])
     radius = np.sqrt((x / 66) ** 2 + (y / 90) ** 2 + (z / 84) ** 2)
     skull = Volume(((radius < 1) & (radius > 0.9)).reshape(48, 64, 30), Geometry((48, 64, 30), (3.0, 3.0, 3.0)))
-    implant = quarter(skull)
+    implant = np.zeros_like(skull.array)
+    implant[:, 32:, 10:] = skull.array[:, 32:, 10:]
     for name, array in (("complete_skull", skull.array), ("implant", implant)):
-        (tmp_path / name).mkdir()
-        write_volume(tmp_path / name / "007.nrrd", Volume(array, skull.geometry))
-    (tmp_path / "cases.csv").write_text("id,split\n007,val\n")
+        (folder / name).mkdir()
+        write_volume(folder / name / "007.nrrd", Volume(array, skull.geometry))
+    (folder / "cases.csv").write_text("id,split\n007,val\n")
+    return skull, implant
+
+
+def test_every_set_is_written_in_its_layout(tmp_path, monkeypatch):
+    """What is written is what load gives, and is kept the second time."""
+    skull, implant = made_up(tmp_path)
     cut = cut_volume(skull, "bilateral", 0)
-    row = Row("007", "bilateral", 0, cut.volume_ml, cut.crosses_midline)
-    monkeypatch.setattr(cases, "read_rows", lambda: [row])
-    assert write_cases(tmp_path, tmp_path / "out", SETS) == 2
-    (official,) = map(read_case, find_cases(tmp_path / "out/official"))
-    (like,) = find_cases(tmp_path / "out/skullbreak_like")
-    assert official.implant is not None
-    assert np.array_equal(official.implant.array, implant)
-    assert (like.id, like.kind) == ("007_bilateral", "bilateral")
-    written = read_case(like)
-    assert written.defective is not None
-    assert written.implant is not None
-    assert np.array_equal(written.implant.array, cut.implant.array)
-    assert np.array_equal(written.defective.array, cut.defective.array)
+    row = FixedCase("skullbreak_like", "007", "bilateral", 0, measures=measure(cut))
+    lists = {name: [replace(row, set=name, first_slice=4 if name == "cut_edge" else 0)] for name in CUT}
+    lists["cut_edge"] = [replace(lists["cut_edge"][0], measures=measure(cut, 4))]
+    monkeypatch.setattr(listing, "read_list", lists.__getitem__)
+    assert write_cases(tmp_path, tmp_path / "out") == len(SETS)
+    for case in listed():
+        (found,) = find_cases(tmp_path / "out" / case.set)
+        assert found.kind == case.kind or case.set not in ("official", "skullbreak_like")
+        written, loaded = read_case(found), load(case, tmp_path)
+        for one, other in zip((written.complete, written.defective, written.implant), loaded, strict=True):
+            assert np.array_equal(one.array, other.array)
+            assert np.allclose(one.geometry.matrix, other.geometry.matrix)
+        assert not (loaded[1].array & loaded[2].array).any()
+        assert np.array_equal(loaded[1].array | loaded[2].array, loaded[0].array)
+        assert loaded[2].array.any()
+    assert np.array_equal(load(listed("official")[0], tmp_path)[2].array, implant)
+    assert np.array_equal(load(row, tmp_path)[2].array, cut.implant.array)
+    edge = load(lists["cut_edge"][0], tmp_path)
+    assert np.array_equal(edge[0].array, skull.array[:, :, 4:])
+    assert edge[0].geometry.origin == (0.0, 0.0, 12.0)
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.nrrd")}
-    assert len(stamps) == 6
-    write_cases(tmp_path, tmp_path / "out", SETS)
+    assert len(stamps) == 3 * len(SETS)
+    write_cases(tmp_path, tmp_path / "out")
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
-    with pytest.raises(InputError, match="draw the list again"):
-        cut_row(skull, Row("007", "bilateral", 0, cut.volume_ml + 5, True))
 
 
-def quarter(skull: Volume) -> np.ndarray:
-    """A quarter of the vault, as an implant."""
-    half = np.zeros_like(skull.array)
-    half[:, 32:, 10:] = skull.array[:, 32:, 10:]
-    return half
+def test_another_cut_than_the_listed_one_is_an_error(tmp_path):
+    skull, _ = made_up(tmp_path)
+    measures = measure(cut_volume(skull, "bilateral", 0))
+    other = FixedCase("large", "007", "bilateral", 0, measures=replace(measures, volume_ml=measures.volume_ml + 5))
+    with pytest.raises(InputError, match=r"case large/007.*draw the list again"):
+        load(other, tmp_path)
+    with pytest.raises(InputError, match="names val skull 008, found 007"):
+        loading.read_val("008", tmp_path)
 
 
 @pytest.mark.data
-def test_a_listed_defect_is_cut_again():
+@pytest.mark.parametrize("case", [case for case in listed(smoke=True) if case.set not in RESCANS], ids=lambda c: c.set)
+def test_a_listed_defect_is_cut_again(case: FixedCase):
     folder = os.environ.get("CRANIAL_SPARSE_DATA")
     if not folder:
         pytest.skip("CRANIAL_SPARSE_DATA is unset: no real skulls")
-    complete = read_case(find_cases(Path(folder) / "skullfix/000.skull.xz")[0]).complete
-    assert complete is not None
-    row = next(row for row in read_rows() if row.case == "000" and row.kind == "random_1")
-    cut = cut_row(complete, row)
-    assert cut.volume_ml == pytest.approx(row.volume_ml, abs=0.1)
-    assert cut.crosses_midline == row.crosses_midline
+    complete, defective, implant = load(case, Path(folder))
+    assert not (defective.array & implant.array).any()
+    assert np.array_equal(defective.array | implant.array, complete.array)
+    if case.measures:
+        volume_ml = implant.array.sum() * implant.geometry.voxel_volume / 1000
+        assert volume_ml == pytest.approx(case.measures.volume_ml, abs=0.1)

@@ -19,7 +19,7 @@ def row(dsc: float) -> dict:
 
 
 def test_the_page_has_means_and_worst_and_growth() -> None:
-    text = page({"000/official": row(0.8), "002/official": row(0.9)})
+    text = page({"official/000": row(0.8), "official/002": row(0.9)})
     assert "| proposal | 0.8500 | 0.8000 | 0.8500 | 2.00 | – |" in text
     assert "| 0.45 mm | 0.8500 | 0.8000 | 0.8500 | 2.00 | 0.9900 |" in text
     assert "| 0.9 mm | 1,000 | 300 | 30.0% | 0.5000 |" in text
@@ -46,6 +46,6 @@ def test_scores_of_other_weights_are_not_kept(tmp_path: Path) -> None:
     """Regression: measuring again into the folder of results measured nothing."""
     path = tmp_path / "levels.json"
     assert finished(path, {"cascade": "a"}) == {}
-    path.write_text(json.dumps({"made_by": {"cascade": "a"}, "cases": {"000/official": {}}}))
-    assert finished(path, {"cascade": "a"}) == {"000/official": {}}
+    path.write_text(json.dumps({"made_by": {"cascade": "a"}, "cases": {"official/000": {}}}))
+    assert finished(path, {"cascade": "a"}) == {"official/000": {}}
     assert finished(path, {"cascade": "b"}) == {}

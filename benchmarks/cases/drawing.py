@@ -1,0 +1,71 @@
+"""How the listed defects were found: seeds are tried in turn until what is cut has the measures that its set wants."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases.listing import FixedCase, Measures, listed
+from benchmarks.cases.loading import read_val
+from benchmarks.cases.measures import measure
+from cranial_sparse.data.defects import SKULLBREAK_KINDS, Cut, cut_volume
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Volume
+
+TRIES = 40
+EDGE_MM = 10.0  # of the defect's height lie below the scan's cut edge
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a set wants: a defect of each of ``kinds`` in every skull, or of one in turn where ``in_turn``.
+
+    Seeds of the n-th skull count from ``first_seed`` + 100 n, so that no two skulls share one.
+    """
+
+    kinds: tuple[str, ...]
+    wanted: Callable[[Measures], bool]
+    first_seed: int = 1000
+    in_turn: bool = True
+
+
+RULES = {
+    "skullbreak_like": Rule(SKULLBREAK_KINDS, lambda m: 15 <= m.volume_ml <= 200, first_seed=0, in_turn=False),
+    "large": Rule(("parietotemporal", "random_1", "bilateral"), lambda m: m.area_cm2 > 100),
+    "midline": Rule(("random_2", "craniotomy", "bilateral"), lambda m: m.midline_share >= 0.25),
+    "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8),
+    "cut_edge": Rule(("parietotemporal", "random_1"), lambda m: m.edge_mm2 >= 200),
+}
+
+
+def draw(name: str, data: Path) -> list[FixedCase]:
+    """The cases of the set ``name``; a skull in which no seed gives what is wanted has none."""
+    rule, cases = RULES[name], []
+    for number, official in enumerate(listed("official")):
+        complete, _ = read_val(official.skull, data)
+        kinds = (rule.kinds[number % len(rule.kinds)],) if rule.in_turn else rule.kinds
+        for kind in kinds:
+            case = _first_wanted(complete, FixedCase(name, official.skull, kind, rule.first_seed + 100 * number), rule)
+            print(case or f"{official.skull} {kind}: none of {TRIES} seeds", flush=True)
+            cases += [case] if case else []
+    return cases
+
+
+def _first_wanted(complete: Volume, first: FixedCase, rule: Rule) -> FixedCase | None:
+    for seed in range(first.seed, first.seed + TRIES):
+        try:
+            cut = cut_volume(complete, first.kind, seed)
+        except InputError:  # no draw of this seed fits the skull
+            continue
+        first_slice = cut_edge(cut) if first.set == "cut_edge" else 0
+        measures = measure(cut, first_slice)
+        if rule.wanted(measures):
+            return FixedCase(first.set, first.skull, first.kind, seed, first_slice, measures)
+    return None
+
+
+def cut_edge(cut: Cut) -> int:
+    """The slice at which the scan is cut off so that the defect reaches its edge: EDGE_MM above the defect's lowest."""
+    lowest = int(np.flatnonzero(cut.implant.array.any((0, 1)))[0])
+    return lowest + int(np.ceil(EDGE_MM / cut.implant.geometry.spacing[2]))
