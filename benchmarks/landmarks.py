@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from benchmarks.cases import cut_row, read_rows
+from benchmarks.cases import FixedCase, listed, load
 from benchmarks.common import machine
 from benchmarks.common.page import table
 from benchmarks.levels import finished
@@ -52,7 +52,7 @@ from cranial_sparse.cli.provenance import weight_hashes
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
-from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
+from cranial_sparse.data.packed_skullfix import packed_paths
 from cranial_sparse.errors import InputError, in_one_line
 from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
@@ -67,15 +67,14 @@ TWO_SIDED = 0.1  # of the bone on either side
 skulls_of = cache(read_skulls)
 
 
-def score_case(name: str, folder: Path, maps: Path | None) -> dict:
-    """One case, "CASE/kind": its side, DSC of radial, and of each variant the errors and DSC."""
-    case, kind = name.split("/")
-    complete, implant = read_packed(folder / f"{case}.skull.xz")
-    if kind == "official":
-        defective = Volume(complete.array & ~implant.array, complete.geometry)
-    else:
-        cut = cut_row(complete, next(row for row in read_rows() if (row.case, row.kind) == (case, kind)))
-        defective, implant = cut.defective, cut.implant
+def row_name(case: FixedCase) -> str:
+    """Skull and kind: "000/official", "000/bilateral"."""
+    return f"{case.skull}/{'official' if case.set == 'official' else case.kind}"
+
+
+def score_case(case: FixedCase, data: Path, maps: Path | None) -> dict:
+    """One case: its side, DSC of radial, and of each variant the errors and DSC."""
+    complete, defective, implant = load(case, data)
     model = shipped_model()
     proposal = radial_completer(defective)
     row: dict = {"radial_dsc": 0.0 if proposal is None else _dsc(proposal, defective, implant), "variants": {}}
@@ -221,19 +220,17 @@ def main() -> None:
     parser.add_argument("--set", choices=("official", "skullbreak_like", "all"), default="all")
     parser.add_argument("--maps", type=Path, help="of whole train skulls, for the best-fitting one (build_radial's)")
     args = parser.parse_args()
-    skulls = packed_paths(args.data, "val")
+    packed_paths(args.data, "val")  # a folder without them is told at once
     if args.maps is not None:
         read_skulls(args.maps)
-    official = [f"{path.name.removesuffix('.skull.xz')}/official" for path in skulls]
-    irregular = [f"{row.case}/{row.kind}" for row in read_rows()]
-    wanted = {"official": official, "skullbreak_like": irregular, "all": official + irregular}[args.set]
+    sets = ("official", "skullbreak_like") if args.set == "all" else (args.set,)
     target = args.out / "landmarks.json"
     made_by = weight_hashes((WEIGHTS,)) | {"cranial-sparse": __version__, "with skulls": str(args.maps is not None)}
     cases = finished(target, made_by)
-    todo = [name for name in wanted if name not in cases]
+    todo = [case for case in listed(*sets) if row_name(case) not in cases]
     with ProcessPoolExecutor(args.jobs) as pool:
-        scores = pool.map(partial(score_case, folder=skulls[0].parent, maps=args.maps), todo)
-        for name, row in zip(todo, scores, strict=True):
+        scores = pool.map(partial(score_case, data=args.data, maps=args.maps), todo)
+        for name, row in zip(map(row_name, todo), scores, strict=True):
             cases[name] = row
             one = row["variants"]["shipped"]
             print(f"{name}: DSC {one['dsc']:.3f}, radial {row['radial_dsc']:.3f}, {one['reference']}", flush=True)
