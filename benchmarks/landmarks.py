@@ -151,7 +151,7 @@ def percent(share: float, digits: int = 1) -> str:
 def page(cases: dict[str, dict]) -> str:
     """Markdown: shares by side, set and table; references; every case."""
     lines = ["# Missing landmarks", "", f"`python -m benchmarks landmarks`, {machine()['processor']}.", ""]
-    lines += [f"{len(cases)} of the {len(read_rows()) + len({row.case for row in read_rows()})} cases.", ""]
+    lines += [f"{len(cases)} of the {len(listed('official', 'skullbreak_like'))} cases.", ""]
     lines += ["Share of missing points of the template within 1 mm of the truth, all cases of a line taken together."]
     lines += [
         "*Surface*: along the ray, to the complete skull's table. *Landmark*: to the same point on the complete skull."
@@ -171,12 +171,12 @@ def page(cases: dict[str, dict]) -> str:
                 continue
             cells = [percent(share(rows, variant, (t,), m)[0]) for m in MEASURES for t in TABLES]
             chosen = Counter(row["variants"][variant]["reference"] for row in rows)
-            listed = ", ".join(f"{name} {count}" for name, count in chosen.most_common())
+            counts = ", ".join(f"{name} {count}" for name, count in chosen.most_common())
             ours, radial = (
                 mean(v) for v in ([r["variants"][variant]["dsc"] for r in rows], [r["radial_dsc"] for r in rows])
             )
             count = share(rows, variant, TABLES, "surface")[1]
-            body.append([title, str(len(rows)), f"{count:,}", *cells, f"{ours:.3f}", f"{radial:.3f}", listed])
+            body.append([title, str(len(rows)), f"{count:,}", *cells, f"{ours:.3f}", f"{radial:.3f}", counts])
         head = [
             "",
             "cases",
