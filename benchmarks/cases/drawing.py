@@ -14,7 +14,7 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 
 TRIES = 40
-EDGE_MM = 10.0  # of the defect's height lie below the scan's cut edge
+EDGE_HEIGHT = -10.0  # mm above the middle of the vault, 10 above the orbital rims: there a scan of the vault alone ends
 
 
 @dataclass(frozen=True)
@@ -26,16 +26,16 @@ class Rule:
 
     kinds: tuple[str, ...]
     wanted: Callable[[Measures], bool]
-    first_seed: int = 1000
+    first_seed: int
     in_turn: bool = True
 
 
 RULES = {
-    "skullbreak_like": Rule(SKULLBREAK_KINDS, lambda m: 15 <= m.volume_ml <= 200, first_seed=0, in_turn=False),
-    "large": Rule(("parietotemporal", "random_1", "bilateral"), lambda m: m.area_cm2 > 100),
-    "midline": Rule(("random_2", "craniotomy", "bilateral"), lambda m: m.midline_share >= 0.25),
-    "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8),
-    "cut_edge": Rule(("parietotemporal", "random_1"), lambda m: m.edge_mm2 >= 200),
+    "skullbreak_like": Rule(SKULLBREAK_KINDS, lambda m: 15 <= m.volume_ml <= 200, 0, in_turn=False),
+    "large": Rule(("parietotemporal", "random_1", "bilateral"), lambda m: m.area_cm2 > 100, 1000),
+    "midline": Rule(("random_2", "craniotomy", "bilateral"), lambda m: m.midline_share >= 0.25, 2000),
+    "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8, 3000),
+    "cut_edge": Rule(("parietotemporal", "random_1"), lambda m: m.edge_mm2 >= 200, 4000),
 }
 
 
@@ -66,6 +66,6 @@ def _first_wanted(complete: Volume, first: FixedCase, rule: Rule) -> FixedCase |
 
 
 def cut_edge(cut: Cut) -> int:
-    """The slice at which the scan is cut off so that the defect reaches its edge: EDGE_MM above the defect's lowest."""
-    lowest = int(np.flatnonzero(cut.implant.array.any((0, 1)))[0])
-    return lowest + int(np.ceil(EDGE_MM / cut.implant.geometry.spacing[2]))
+    """The slice at which the scan is cut off: the first above EDGE_HEIGHT in the middle of the head."""
+    middle = cut.defect.vault.to_points(np.array([0.0, 0.0, EDGE_HEIGHT]))
+    return int(np.ceil(cut.implant.geometry.to_index(middle)[2] - 1e-6))
