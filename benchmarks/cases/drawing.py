@@ -34,7 +34,7 @@ RULES = {
     "skullbreak_like": Rule(SKULLBREAK_KINDS, lambda m: 15 <= m.volume_ml <= 200, 0, in_turn=False),
     "large": Rule(("parietotemporal", "random_1", "bilateral"), lambda m: m.area_cm2 > 100, 1000),
     "midline": Rule(("random_2", "craniotomy", "bilateral"), lambda m: m.midline_share >= 0.25, 2000),
-    "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8, 3000),
+    "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8, 1000),
     "cut_edge": Rule(("parietotemporal", "random_1"), lambda m: m.edge_mm2 >= 200, 4000),
 }
 
