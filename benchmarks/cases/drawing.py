@@ -1,12 +1,12 @@
 """How the listed defects were found: seeds are tried in turn until what is cut has the measures that its set wants."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases.listing import FixedCase, Measures, listed
+from benchmarks.cases.listing import CUT, FixedCase, Measures, listed
 from benchmarks.cases.loading import read_val
 from benchmarks.cases.measures import measure
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, Cut, cut_volume
@@ -33,35 +33,41 @@ class Rule:
 RULES = {
     "skullbreak_like": Rule(SKULLBREAK_KINDS, lambda m: 15 <= m.volume_ml <= 200, 0, in_turn=False),
     "large": Rule(("parietotemporal", "random_1", "bilateral"), lambda m: m.area_cm2 > 100, 1000),
-    "midline": Rule(("random_2", "craniotomy", "bilateral"), lambda m: m.midline_share >= 0.25, 2000),
-    "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8, 3000),
+    "midline": Rule(("random_2", "craniotomy", "bilateral"), lambda m: m.midline_share >= 0.25, 1000),
+    "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8, 1000),
     "cut_edge": Rule(("parietotemporal", "random_1"), lambda m: m.edge_mm2 >= 200, 4000),
 }
 
 
 def draw(name: str, data: Path) -> list[FixedCase]:
-    """The cases of the set ``name``; a skull in which no seed gives what is wanted has none."""
+    """The cases of the set ``name``; a skull in which no seed gives what is wanted has none.
+
+    A defect that another set lists already is passed over.
+    """
     rule, cases = RULES[name], []
+    taken = {(case.skull, case.kind, case.seed) for other in CUT if other != name for case in listed(other)}
     for number, official in enumerate(listed("official")):
         complete, _ = read_val(official.skull, data)
         kinds = (rule.kinds[number % len(rule.kinds)],) if rule.in_turn else rule.kinds
         for kind in kinds:
-            case = _first_wanted(complete, FixedCase(name, official.skull, kind, rule.first_seed + 100 * number), rule)
+            first = rule.first_seed + 100 * number
+            free = [seed for seed in range(first, first + TRIES) if (official.skull, kind, seed) not in taken]
+            case = _first_wanted(complete, [FixedCase(name, official.skull, kind, seed) for seed in free], rule)
             print(case or f"{official.skull} {kind}: none of {TRIES} seeds", flush=True)
             cases += [case] if case else []
     return cases
 
 
-def _first_wanted(complete: Volume, first: FixedCase, rule: Rule) -> FixedCase | None:
-    for seed in range(first.seed, first.seed + TRIES):
+def _first_wanted(complete: Volume, candidates: list[FixedCase], rule: Rule) -> FixedCase | None:
+    for case in candidates:
         try:
-            cut = cut_volume(complete, first.kind, seed)
+            cut = cut_volume(complete, case.kind, case.seed)
         except InputError:  # no draw of this seed fits the skull
             continue
-        first_slice = cut_edge(cut) if first.set == "cut_edge" else 0
+        first_slice = cut_edge(cut) if case.set == "cut_edge" else 0
         measures = measure(cut, first_slice)
         if rule.wanted(measures):
-            return FixedCase(first.set, first.skull, first.kind, seed, first_slice, measures)
+            return replace(case, first_slice=first_slice, measures=measures)
     return None
 
 
