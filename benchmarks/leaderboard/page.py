@@ -139,7 +139,8 @@ def plot(rows: Rows, name: str) -> str:
             Dot(scores.dsc, f"{case}: {scores.dsc:.3f}", case in table.failures) for case, scores in table.cases.items()
         ]
         groups[entry] = Group(dots, s.mean, None if s.low is None or s.high is None else (s.low, s.high))
-    return strips(f"DSC, {name}", groups)
+    drawn = strips(f"DSC, {name}", groups)  # to stand in a page; a file of its own says what it is
+    return drawn.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace('"inherit"', '"sans-serif"', 1)
 
 
 def to_csv(rows: Rows) -> str:

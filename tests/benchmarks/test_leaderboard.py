@@ -3,6 +3,7 @@
 import csv
 import io
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -75,6 +76,7 @@ def test_the_page_has_every_set_metric_kind_and_publication(rows: dict) -> None:
 
 def test_the_plot_and_the_table_show_every_case(rows: dict) -> None:
     assert plot(rows, "official").count("refused") + plot(rows, "official").count("0.950") >= 1
+    assert ElementTree.fromstring(plot(rows, "official")).tag == "{http://www.w3.org/2000/svg}svg"
     found = list(csv.DictReader(io.StringIO(to_csv(rows))))
     assert len(found) == 6
     assert found[4]["failure"] == "refused: no side"
