@@ -89,7 +89,8 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> DataConfig:
     cases = [row[0] for row in rows if row[1] == "train"][:30]
     folder = tmp_path_factory.mktemp("pool")
     maps = made_up_maps(folder / "maps.npz", cases)
-    return DataConfig(given, (), str(maps), str(folder / "pool"), pool_size=2, validation_cases=1, workers=0)
+    kept = {"folder": given, "maps": str(maps), "pool": str(folder / "pool")}
+    return DataConfig(**kept, pool_size=2, validation_cases=1, workers=0)
 
 
 def test_a_drawn_sample_is_a_defect_and_comes_again_from_disk(pool: DataConfig) -> None:
