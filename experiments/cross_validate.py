@@ -1,7 +1,14 @@
-"""Compare mode counts by five-fold cross-validation: ``python -m experiments.cross_validate --maps maps.npz --out o.json``.
+"""Compare settings of the shape completer by five-fold cross-validation over the training skulls, each cut twice.
 
-Every training skull is cut twice, posed and completed by models fitted without its fold, and scored on the patient's
-own grid. Pose and hole come from the shipped mode counts and are shared, so that only the completion differs.
+    python -m experiments.cross_validate --variants configs/cross_validation/modes.yaml --maps maps.npz --out modes.json
+
+Every skull is completed by models fitted without its fold and scored on the patient's own grid. The folds are fixed by a
+seed (cranial_sparse/classical/folds.py). The pose comes from the shipped mode counts and is shared by all variants.
+
+A file of variants gives each a name and what differs from the shipped values, the shipped ones first:
+  shipped: {}
+  outer 10: {modes: {outer: 10}}                      # counts of radial_model.Modes
+  smooth: {settings: {outer: {length: 60}, rim: 6}}   # values of radial.RadialSettings
 """
 
 import argparse
@@ -9,28 +16,19 @@ import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from statistics import mean
+from typing import Any, TypeVar
 
 import numpy as np
+import yaml
 
 from cranial_sparse.classical.folds import FoldModels
 from cranial_sparse.classical.pose import estimate_pose
-from cranial_sparse.classical.radial import (
-    FIELD_LEVEL,
-    OFF_SURFACE,
-    cast_vault,
-    complete_orbit,
-    complete_vault,
-    expected_outer,
-    find_hole,
-    hole_box,
-    vault_field,
-)
+from cranial_sparse.classical.radial import SHIPPED_SETTINGS, RadialSettings, complete_posed
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes
-from cranial_sparse.completion.frame import canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, cut_volume
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
@@ -39,12 +37,40 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
 from cranial_sparse.metrics import dsc
 
+T = TypeVar("T")
 KINDS = ("official", *SKULLBREAK_KINDS)
-VARIANTS = {"shipped": SHIPPED_MODES} | {
-    f"{part} {count}": replace(SHIPPED_MODES, **{part: count})
-    for part, counts in (("outer", (10, 30, 40)), ("thickness", (5, 20)), ("orbit", (15, 45)))
-    for count in counts
-}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One choice of everything that is compared."""
+
+    modes: Modes = SHIPPED_MODES
+    settings: RadialSettings = SHIPPED_SETTINGS
+
+
+def read_variants(path: Path) -> dict[str, Variant]:
+    """The variants of a YAML file by name, the first of them the shipped one. Raises InputError naming what is wrong."""
+    try:
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(f"--variants {path}: not readable as YAML ({getattr(error, 'problem', error)})") from error
+    if not isinstance(plain, dict) or next(iter(plain.items()), None) != ("shipped", {}):
+        raise InputError(f"--variants {path}: expected names with changes, 'shipped: {{}}' first")
+    return {str(name): changed(Variant(), changes, f"--variants {path}: {name}") for name, changes in plain.items()}
+
+
+def changed(value: T, changes: Any, where: str) -> T:
+    """``value``, a dataclass or a number, with the ``changes`` of nested dicts. Raises InputError, beginning ``where``."""
+    if not is_dataclass(value):
+        if isinstance(changes, bool) or not isinstance(changes, (int, type(value))):
+            raise InputError(f"{where}: expected {type(value).__name__}, got {changes!r}")
+        return type(value)(changes)  # type: ignore[call-arg]
+    known = [field.name for field in fields(value)]
+    if not isinstance(changes, dict) or not set(changes) <= set(known):
+        raise InputError(f"{where}: expected some of {', '.join(known)} with their values, got {changes!r}")
+    inner = {name: changed(getattr(value, name), part, f"{where}.{name}") for name, part in changes.items()}
+    return replace(value, **inner)  # type: ignore[type-var]
 
 
 @cache
@@ -53,7 +79,7 @@ def fold_models(maps: Path, modes: Modes) -> FoldModels:
     return FoldModels(maps, modes)
 
 
-def score(job: tuple[str, str], maps: Path, folder: Path) -> dict[str, float] | None:
+def score(job: tuple[str, str], variants: dict[str, Variant], maps: Path, folder: Path) -> dict[str, float] | None:
     """DSC of every variant on the case and kind of ``job``; None where the skull has no room for the defect."""
     case, kind = job
     complete, implant = read_packed(folder / f"{case}.skull.xz")
@@ -65,40 +91,41 @@ def score(job: tuple[str, str], maps: Path, folder: Path) -> dict[str, float] | 
         except InputError:
             return None
         defective, implant = cut.defective, cut.implant
-    model = fold_models(maps, SHIPPED_MODES).without(case)
     try:
-        pose, fitted = estimate_pose(defective, model.outer)
+        pose, fitted = estimate_pose(defective, fold_models(maps, SHIPPED_MODES).without(case).outer)
     except InputError:
-        return dict.fromkeys(VARIANTS, 0.0)
-    expected = expected_outer(defective, pose, fitted, model)
-    rays = cast_vault(defective, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, expected, model)
-    if not hole.any():
-        return dict.fromkeys(VARIANTS, 0.0)
+        return dict.fromkeys(variants, 0.0)
     scores: dict[str, float] = {}
-    for name, modes in VARIANTS.items():
-        variant = fold_models(maps, modes).without(case)
-        orbit = complete_orbit(defective, pose, hole, variant)
-        if name.startswith("orbit") and orbit is None:
-            scores[name] = scores["shipped"]
-            continue
-        vault = complete_vault(rays, hole, variant)
-        field = vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose, orbit)
-        found = missing_bone(*patient_logits(field, defective.geometry), defective)
-        scores[name] = dsc(found.array, implant.array)
+    for name, variant in variants.items():
+        model = fold_models(maps, variant.modes).without(case)
+        field = complete_posed(defective, pose, fitted, model, variant.settings)
+        if field is None:
+            scores[name] = 0.0
+        else:
+            scores[name] = dsc(missing_bone(*patient_logits(field, defective.geometry), defective).array, implant.array)
+    return scores
+
+
+def finished(path: Path, variants: dict[str, Variant]) -> dict[str, dict[str, float]]:
+    """The scores of an earlier run. Raises InputError where it compared other variants."""
+    scores = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if any(list(row) != list(variants) for row in scores.values()):
+        raise InputError(f"--out {path}: has scores of other variants; give another file or delete it")
     return scores
 
 
 def table(scores: dict[str, dict[str, float]]) -> str:
-    """Mean DSC by variant, over all cases and by kind, and the standard error of its difference to the shipped counts."""
+    """Mean DSC by variant, over all cases and by kind, and the standard error of its difference to the shipped one."""
     kinds = sorted({name.split("/")[1] for name in scores})
-    lines = [f"{'':14}{'all':>8}{'± diff':>8}" + "".join(f"{kind:>15}" for kind in kinds)]
-    for variant in VARIANTS:
+    variants = list(next(iter(scores.values())))
+    width = max(map(len, variants))
+    lines = [f"{'':{width}}{'all':>8}{'± diff':>8}" + "".join(f"{kind:>15}" for kind in kinds)]
+    for variant in variants:
         gain = np.array([row[variant] - row["shipped"] for row in scores.values()])
         by_kind = (mean(row[variant] for name, row in scores.items() if name.endswith(f"/{kind}")) for kind in kinds)
         error = gain.std() / np.sqrt(len(gain))
         overall = mean(row[variant] for row in scores.values())
-        lines.append(f"{variant:14}{overall:8.4f}{error:8.4f}" + "".join(f"{one:15.4f}" for one in by_kind))
+        lines.append(f"{variant:{width}}{overall:8.4f}{error:8.4f}" + "".join(f"{one:15.4f}" for one in by_kind))
     return "\n".join(lines)
 
 
@@ -108,11 +135,13 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
     )
+    parser.add_argument("--variants", type=Path, required=True, help="what to compare (YAML)")
     parser.add_argument("--maps", type=Path, required=True, help="from experiments.build_radial")
     parser.add_argument("--out", type=Path, required=True, help="scores of every case (JSON); resumable")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cuts", type=int, default=2, help="defects per skull")
     args = parser.parse_args()
+    variants = read_variants(args.variants)
     folder = packed_paths(args.data, "train")[0].parent
     # the n-th skull starts with the n-th kind, so that every fold meets every kind
     wanted = [
@@ -120,10 +149,10 @@ def main() -> None:
         for cut in range(args.cuts)
         for number, case in enumerate(FoldModels(args.maps).cases)
     ]
-    scores = json.loads(args.out.read_text(encoding="utf-8")) if args.out.is_file() else {}
+    scores = finished(args.out, variants)
     todo = [job for job in wanted if "/".join(job) not in scores]
     with ProcessPoolExecutor(args.jobs) as pool:
-        run = pool.map(partial(score, maps=args.maps, folder=folder), todo)
+        run = pool.map(partial(score, variants=variants, maps=args.maps, folder=folder), todo)
         for job, row in zip(todo, run, strict=True):
             if row is not None:
                 scores["/".join(job)] = row

@@ -21,14 +21,27 @@ OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.5)
 THICKNESS_KERNEL = Kernel(length=20.0, noise=0.5, mirror=0.5)
 BENDING_KERNEL = Kernel(length=40.0, noise=1.0, mirror=0.0)
 BENDING, BENDINGS = 5, 3  # every fifth pixel, about 10 mm apart, is enough to see where a vault goes
-SMALLEST_HOLE = 500.0  # mm² of outer table; smaller gaps are sutures, vessels and thin bone
-MISSED, WALL = 4.0, 1.25  # mm below the expected table: no table was met; within a hole's rim, the wall of the cut was
 OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fixture, or another bone
-LOGIT_PER_MM = 2.0  # the field's logits are signed distance over half a millimetre, about the error of the maps
-RIM = 4.0  # mm: the field claims bone this far over the rim, where a cut is oblique, and fades out beyond
-COMPLETED = 12.0  # mm: the maps are completed this far over the rim, for the field to fade on
-READING = 1.5  # mm: near the hole, a thickness this close to the expected one was not read off the wall of the cut
 FIELD_LEVEL = 1  # 0.9 mm: the surface is smooth, so its zero crossing interpolates well
+
+
+@dataclass(frozen=True)
+class RadialSettings:
+    """What is chosen by cross-validation; experiments.cross_validate compares other values."""
+
+    outer: Kernel = OUTER_KERNEL
+    thickness: Kernel = THICKNESS_KERNEL
+    bending: Kernel = BENDING_KERNEL
+    smallest_hole: float = 500.0  # mm² of outer table; smaller gaps are sutures, vessels and thin bone
+    missed: float = 4.0  # mm below the expected table: no table was met
+    wall: float = 1.25  # mm below it, within a hole's rim: the wall of the cut was met
+    logit_per_mm: float = 2.0  # logits are signed distance over half a millimetre, about the error of the maps
+    rim: float = 4.0  # mm: the field claims bone this far over the rim, where a cut is oblique, and fades out beyond
+    completed: float = 12.0  # mm: the maps are completed this far over the rim, for the field to fade on
+    reading: float = 1.5  # mm: near the hole, a thickness this close to the expected one is not of the wall of the cut
+
+
+SHIPPED_SETTINGS = RadialSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +71,9 @@ def cast_vault(
     return Rays(outer, inner, in_view)
 
 
-def expected_outer(skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel) -> NDArray[np.float64]:
+def expected_outer(
+    skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
+) -> NDArray[np.float64]:
     """Where the outer table [P, P] of this skull (bool [X, Y, Z]) should be; no defect mask needed.
 
     The table ``fitted`` [P, P] with the pose bends to the bone within 6 mm of it, and again: an unusual occiput is
@@ -72,24 +87,26 @@ def expected_outer(skull: Volume, pose: Pose, fitted: NDArray, model: RadialMode
         rays = cast_vault(skull, pose, expected, OFF_SURFACE, pixels=thin)
         met = np.isfinite(rays.outer)
         if met.any():
-            expected[target] = conditional_mean(rays.outer, met, target, model.outer, model.surface, BENDING_KERNEL)
+            expected[target] = conditional_mean(rays.outer, met, target, model.outer, model.surface, settings.bending)
     return expected
 
 
-def find_hole(rays: Rays, expected: NDArray, model: RadialModel) -> NDArray[np.bool_]:
+def find_hole(
+    rays: Rays, expected: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
+) -> NDArray[np.bool_]:
     """Pixels [P, P] where bone is missing near the ``expected`` table [P, P] although skulls have some there.
 
     A hole is a large region where practically every skull has bone; from there it grows to pixels where most have,
     and to those where the ray met the wall of the cut, a little below the table.
     """
     table = directions()[1] & rays.in_view
-    missing = table & (model.presence > 0.8) & _absent(rays, expected, MISSED)
+    missing = table & (model.presence > 0.8) & _absent(rays, expected, settings.missed)
     # a gap as narrow as a suture or a slice of thin bone is not a defect
     regions, count = label(binary_opening(missing, iterations=2))
     area = np.bincount(regions[model.presence > 0.99], minlength=count + 1) * PIXEL_MM**2
-    large = area >= SMALLEST_HOLE
+    large = area >= settings.smallest_hole
     large[0] = False
-    wall = table & (model.presence > 0.5) & _absent(rays, expected, WALL)
+    wall = table & (model.presence > 0.5) & _absent(rays, expected, settings.wall)
     return binary_dilation(large[regions], iterations=3, mask=missing | wall)
 
 
@@ -97,19 +114,20 @@ def _absent(rays: Rays, expected: NDArray, depth: float) -> NDArray[np.bool_]:
     return ~np.isfinite(rays.outer) | (rays.outer < expected - depth)
 
 
-def complete_vault(rays: Rays, hole: NDArray, model: RadialModel) -> Vault:
-    """Both maps completed in the ``hole`` and 12 mm around it, conditioned on the rest."""
-    region = binary_dilation(hole, iterations=round(COMPLETED / PIXEL_MM) + 1) & directions()[1]
+def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS) -> Vault:
+    """Both maps completed in the ``hole`` and ``settings.completed`` mm around it, conditioned on the rest."""
+    region = binary_dilation(hole, iterations=round(settings.completed / PIXEL_MM) + 1) & directions()[1]
     thickness = rays.outer - rays.inner
     outside = np.isfinite(rays.outer) & directions()[1] & ~binary_dilation(hole, iterations=1)
-    outer = _filled(rays.outer, outside, region, model.outer, model, OUTER_KERNEL)
+    outer = _filled(rays.outer, outside, region, model.outer, model, settings.outer)
     # An oblique cut takes more of the inner table than of the outer, so that thickness near the hole may be wrong: it is
     # completed from farther away first, and then again with those readings that agree.
     plausible = outside & (thickness > 1) & (thickness < 21)
     safe = plausible & ~binary_dilation(hole, iterations=4)
-    thick = _filled(thickness, safe, region, model.thickness, model, THICKNESS_KERNEL)
-    agreeing = plausible & region & (np.abs(thickness - thick) < READING) & (np.abs(rays.outer - outer) < READING)
-    thick = _filled(thickness, safe | agreeing, region, model.thickness, model, THICKNESS_KERNEL)
+    thick = _filled(thickness, safe, region, model.thickness, model, settings.thickness)
+    off = np.maximum(np.abs(thickness - thick), np.abs(rays.outer - outer))
+    agreeing = plausible & region & (off < settings.reading)
+    thick = _filled(thickness, safe | agreeing, region, model.thickness, model, settings.thickness)
     return Vault(outer, np.maximum(thick, 1.5), hole)
 
 
@@ -137,7 +155,9 @@ def complete_orbit(skull: Volume, pose: Pose, hole: NDArray, model: RadialModel)
     return Orbit(complete_distance(skull, pose, hole, model.orbit), share)
 
 
-def vault_logits(vault: Vault, points: NDArray, orbit: Orbit | None = None) -> NDArray[np.float32]:
+def vault_logits(
+    vault: Vault, points: NDArray, orbit: Orbit | None = None, settings: RadialSettings = SHIPPED_SETTINGS
+) -> NDArray[np.float32]:
     """Occupancy logits at canonical ``points`` [..., 3] (mm): signed distance to the nearer surface, over 0.5 mm.
 
     Away from the hole the logits fall off, so that the field claims only what is missing and its rim.
@@ -150,7 +170,7 @@ def vault_logits(vault: Vault, points: NDArray, orbit: Orbit | None = None) -> N
     if orbit is not None:
         distance, weight = distance_at(orbit.distance, points)
         depth += weight * look_up(orbit.share, pixel) * (distance - depth)
-    return ((depth - np.maximum(beyond - RIM, 0)) * LOGIT_PER_MM).astype(np.float32)
+    return ((depth - np.maximum(beyond - settings.rim, 0)) * settings.logit_per_mm).astype(np.float32)
 
 
 def hole_box(vault: Vault, lattice: Geometry, margin: float = 10.0) -> Geometry:
@@ -169,12 +189,15 @@ def hole_box(vault: Vault, lattice: Geometry, margin: float = 10.0) -> Geometry:
     return lattice.crop((int(low[0]), int(low[1]), int(low[2])), (int(size[0]), int(size[1]), int(size[2])))
 
 
-def vault_field(vault: Vault, lattice: Geometry, pose: Pose, orbit: Orbit | None = None) -> Field:
+def vault_field(
+    vault: Vault, lattice: Geometry, pose: Pose, orbit: Orbit | None = None, settings: RadialSettings = SHIPPED_SETTINGS
+) -> Field:
     """The logits on every voxel of ``lattice``, computed slab by slab."""
     y, z = np.meshgrid(np.arange(lattice.shape[1]), np.arange(lattice.shape[2]), indexing="ij")
     logits = np.empty(lattice.shape, np.float32)
     for x in range(lattice.shape[0]):
-        logits[x] = vault_logits(vault, lattice.to_physical(np.stack([np.full_like(y, x), y, z], -1)), orbit)
+        points = lattice.to_physical(np.stack([np.full_like(y, x), y, z], -1))
+        logits[x] = vault_logits(vault, points, orbit, settings)
     return Field(torch.from_numpy(logits), lattice, pose)
 
 
@@ -185,11 +208,18 @@ def radial_completer(skull: Volume, model: RadialModel | None = None) -> Field |
     """
     model = model or shipped_model()
     pose, fitted = estimate_pose(skull, model.outer)
-    expected = expected_outer(skull, pose, fitted, model)
+    return complete_posed(skull, pose, fitted, model)
+
+
+def complete_posed(
+    skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
+) -> Field | None:
+    """What follows on the pose and the table ``fitted`` [P, P] with it; None where no hole is found."""
+    expected = expected_outer(skull, pose, fitted, model, settings)
     rays = cast_vault(skull, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, expected, model)
+    hole = find_hole(rays, expected, model, settings)
     if not hole.any():
         return None
-    vault = complete_vault(rays, hole, model)
+    vault = complete_vault(rays, hole, model, settings)
     orbit = complete_orbit(skull, pose, hole, model)
-    return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose, orbit)
+    return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose, orbit, settings)

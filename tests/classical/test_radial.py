@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import binary_dilation
 
 from cranial_sparse.classical.maps import PIXELS, Rays, directions
-from cranial_sparse.classical.radial import READING, complete_vault
+from cranial_sparse.classical.radial import SHIPPED_SETTINGS, complete_vault
 from cranial_sparse.classical.radial_model import shipped_model
 
 HOLE = np.hypot(*(np.indices((PIXELS, PIXELS)) - np.array([70, 80])[:, None, None])) < 9
@@ -29,7 +29,7 @@ def completed(thicker: np.ndarray) -> float:
 def test_a_rim_that_is_a_little_thicker_is_believed() -> None:
     """Regression: bone within 8 mm of the hole once had no say in how thick the missing bone is."""
     assert abs(completed(np.zeros(HOLE.shape))) < 0.02
-    assert completed(np.where(BY_THE_HOLE, 0.6 * READING, 0.0)) > 0.3
+    assert completed(np.where(BY_THE_HOLE, 0.6 * SHIPPED_SETTINGS.reading, 0.0)) > 0.3
 
 
 @pytest.mark.parametrize("reading", [-2.5, 3.0])

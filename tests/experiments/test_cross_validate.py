@@ -1,29 +1,73 @@
-"""What cross-validation reports, from made-up scores; the run itself needs the training skulls."""
+"""What cross-validation reads and reports, from made-up scores; the run itself needs the training skulls."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
+from cranial_sparse.classical.radial import SHIPPED_SETTINGS
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, shipped_model
+from cranial_sparse.completion.completer import Field
+from cranial_sparse.completion.frame import Pose
+from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from experiments import cross_validate
-from experiments.cross_validate import KINDS, VARIANTS, score, table
+from experiments.cross_validate import KINDS, Variant, finished, read_variants, score, table
+from experiments.train import CONFIGS
+
+VARIANTS = {"shipped": Variant(), "outer 30": Variant(modes=replace(SHIPPED_MODES, outer=30))}
 
 
-def test_variants_change_one_count_each() -> None:
-    for name, modes in VARIANTS.items():
-        changed = {
-            field for field in ("outer", "thickness", "orbit") if getattr(modes, field) != getattr(SHIPPED_MODES, field)
-        }
-        assert changed == (set() if name == "shipped" else {name.split()[0]})
-    assert len(set(VARIANTS.values())) == len(VARIANTS)
+@pytest.mark.parametrize("path", sorted((CONFIGS / "cross_validation").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_committed_variants_are_read(path: Path) -> None:
+    variants = read_variants(path)
+    assert next(iter(variants.items())) == ("shipped", Variant())
+    assert len({repr(variant) for variant in variants.values()}) == len(variants) > 1
+
+
+def test_a_variant_changes_what_it_names_alone(tmp_path: Path) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_text("shipped: {}\nboth: {modes: {orbit: 15}, settings: {outer: {length: 60}, rim: 6}}\n")
+    found = read_variants(path)["both"]
+    assert found.modes == replace(SHIPPED_MODES, orbit=15)
+    assert (found.settings.outer.length, found.settings.outer.mirror) == (60.0, SHIPPED_SETTINGS.outer.mirror)
+    assert replace(found.settings, outer=SHIPPED_SETTINGS.outer) == replace(SHIPPED_SETTINGS, rim=6.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: [", "not readable as YAML"),
+        ("a: {modes: {outer: 3}}", "'shipped: {}' first"),
+        ("shipped: {}\na: {modes: {outter: 3}}", "a.modes: expected some of outer, thickness, orbit with their values"),
+        ("shipped: {}\na: {modes: {outer: 2.5}}", "a.modes.outer: expected int, got 2.5"),
+        ("shipped: {}\na: {settings: {rim: wide}}", "a.settings.rim: expected float, got 'wide'"),
+        ("shipped: {}\na: {settings: {outer: 60}}", "a.settings.outer: expected some of length, noise, mirror"),
+    ],
+)
+def test_a_mistake_in_the_variants_is_named(text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "some.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_variants(tmp_path / "some.yaml")
+    assert told in str(caught.value)
+    assert "some.yaml" in str(caught.value)
+
+
+def test_scores_of_other_variants_are_not_mixed_in(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    assert finished(path, VARIANTS) == {}
+    path.write_text(json.dumps({"001/official": {"shipped": 0.9, "outer 30": 0.8}}))
+    assert finished(path, VARIANTS) == {"001/official": {"shipped": 0.9, "outer 30": 0.8}}
+    with pytest.raises(InputError, match="other variants"):
+        finished(path, {"shipped": Variant()})
 
 
 def test_the_table_compares_case_by_case() -> None:
-    better = dict.fromkeys(VARIANTS, 0.9) | {"outer 30": 0.92}
-    worse = dict.fromkeys(VARIANTS, 0.5) | {"outer 30": 0.48}
+    better, worse = {"shipped": 0.9, "outer 30": 0.92}, {"shipped": 0.5, "outer 30": 0.48}
     lines = table({"001/official": better, "002/bilateral": worse}).splitlines()
     assert lines[0].split() == ["all", "±", "diff", "bilateral", "official"]
     rows = {" ".join(line.split()[:-4]): [float(figure) for figure in line.split()[-4:]] for line in lines[1:]}
@@ -43,4 +87,28 @@ def test_a_skull_that_cannot_be_posed_counts_at_the_worst(monkeypatch: pytest.Mo
     models = SimpleNamespace(without=lambda case: shipped_model())
     monkeypatch.setattr(cross_validate, "read_packed", lambda path: (nothing, nothing))
     monkeypatch.setattr(cross_validate, "fold_models", lambda maps, modes: models)
-    assert score(("001", "official"), Path("maps.npz"), Path("skulls")) == dict.fromkeys(VARIANTS, 0.0)
+    assert score(("001", "official"), VARIANTS, Path("maps.npz"), Path("skulls")) == dict.fromkeys(VARIANTS, 0.0)
+
+
+def test_every_variant_is_completed_with_its_own_model_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A completer that returns the true implant for the shipped settings, nothing for other modes, half for a wide rim."""
+    bone = np.zeros((16, 16, 16), bool)
+    bone[2:14, 2:14, 2:14] = True
+    geometry, truth = Geometry(bone.shape, (1.0, 1.0, 1.0)), np.zeros_like(bone)
+    truth[4:12, 4:12, 4:12] = True
+    models = lambda maps, modes: SimpleNamespace(without=lambda case: SimpleNamespace(outer=None, modes=modes))  # noqa: E731
+
+    def complete(defective, pose, fitted, model, settings):
+        if model.modes != SHIPPED_MODES:
+            return None
+        found = truth & (np.arange(16) < (8 if settings.rim > 4 else 16))
+        return Field(torch.from_numpy(np.where(found, 5.0, -5.0).astype(np.float32)), geometry, pose)
+
+    pose = Pose(np.eye(3), np.zeros(3))
+    monkeypatch.setattr(cross_validate, "read_packed", lambda path: (Volume(bone, geometry), Volume(truth, geometry)))
+    monkeypatch.setattr(cross_validate, "fold_models", models)
+    monkeypatch.setattr(cross_validate, "estimate_pose", lambda skull, outer: (pose, None))
+    monkeypatch.setattr(cross_validate, "complete_posed", complete)
+    variants = VARIANTS | {"wide": Variant(settings=replace(SHIPPED_SETTINGS, rim=6.0))}
+    found = score(("001", "official"), variants, Path("maps.npz"), Path("skulls"))
+    assert found == pytest.approx({"shipped": 1.0, "outer 30": 0.0, "wide": 2 / 3}, abs=0.02)  # corners are opened away
