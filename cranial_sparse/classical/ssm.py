@@ -17,9 +17,8 @@ from cranial_sparse.classical.orbital import places, signed_distance
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import (
     FIELD_LEVEL,
-    LOGIT_PER_MM,
     OFF_SURFACE,
-    RIM,
+    SHIPPED_SETTINGS,
     Vault,
     cast_vault,
     expected_outer,
@@ -31,6 +30,8 @@ from cranial_sparse.classical.ssm_model import BOX, CLIP, ShapeModel, shipped_sh
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import canonical_lattice
 from cranial_sparse.geometry import Geometry, Volume
+
+LOGIT_PER_MM, RIM = SHIPPED_SETTINGS.logit_per_mm, SHIPPED_SETTINGS.rim
 
 
 @dataclass(frozen=True)

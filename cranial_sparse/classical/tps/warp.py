@@ -8,7 +8,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from cranial_sparse.classical.maps import PIXEL_MM, directions, to_pixel
-from cranial_sparse.classical.radial import COMPLETED, READING, Vault
+from cranial_sparse.classical.radial import SHIPPED_SETTINGS, Vault
 from cranial_sparse.classical.tps.patient import Patient, Placed
 from cranial_sparse.classical.tps.sliding import Relaxed
 from cranial_sparse.classical.tps.spline import fit_spline
@@ -41,7 +41,7 @@ class Reference:
 def warp_vault(reference: Reference, patient: Patient, placed: Placed) -> Vault:
     """Both tables of the ``reference`` bent to the patient and fitted to the rim of the hole, there and 12 mm around it."""
     known, rays, hole = patient.outer.known, patient.rays, patient.hole
-    region = binary_dilation(hole, iterations=round(COMPLETED / PIXEL_MM) + 1) & directions()[1]
+    region = binary_dilation(hole, iterations=round(SHIPPED_SETTINGS.completed / PIXEL_MM) + 1) & directions()[1]
     outer, inner = patient.outer.radius.copy(), patient.inner.radius.copy()
     outer[region] = warped(reference.outer, placed.outer, region)
     inner[region] = warped(reference.inner, placed.inner, region)
@@ -49,7 +49,7 @@ def warp_vault(reference: Reference, patient: Patient, placed: Placed) -> Vault:
     thickness, measured = outer - inner, rays.outer - rays.inner
     outer = fitted_to_rim(outer, rays.outer, known, hole, region, surface, OUTER_RIM)
     # of the rim where an oblique cut may have taken the inner table, only readings that agree are believed
-    believed = patient.inner.known | (known & (np.abs(measured - thickness) < READING))
+    believed = patient.inner.known | (known & (np.abs(measured - thickness) < SHIPPED_SETTINGS.reading))
     thickness = fitted_to_rim(thickness, measured, believed, hole, region, surface, THICKNESS_RIM)
     return Vault(outer, np.maximum(thickness, THINNEST), hole)
 
