@@ -10,7 +10,6 @@ from cranial_sparse.classical.maps import directions
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.symmetry import (
     REFLECTION,
-    SLOPE,
     Motion,
     lay_onto,
     mirrored_points,
@@ -57,11 +56,6 @@ def test_what_has_no_spread_is_held_back() -> None:
     motion, _ = lay_onto(shifted, outer, np.array([0, 0.1, 0.1, 5.0, 0, 0]))
     assert motion.shift[0] == pytest.approx(-2.0, abs=0.3)
     assert abs(Rotation.from_matrix(motion.rotation).as_rotvec()[0]) < 1e-3
-
-
-def test_slopes_are_taken_over_turns_in_radians_and_shifts_in_mm() -> None:
-    assert SLOPE.shape == (6,)
-    assert SLOPE[:3].max() < 0.01 < SLOPE[3:].min()
 
 
 def test_nothing_to_meet_is_one_clear_line() -> None:
