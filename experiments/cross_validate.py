@@ -27,7 +27,7 @@ import yaml
 
 from cranial_sparse.classical.folds import FoldModels
 from cranial_sparse.classical.pose import estimate_pose
-from cranial_sparse.classical.radial import SHIPPED_SETTINGS, RadialSettings, complete_posed
+from cranial_sparse.classical.radial import SHIPPED_SETTINGS, RadialSettings, find_defect, radial_field
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, cut_volume
@@ -98,7 +98,8 @@ def score(job: tuple[str, str], variants: dict[str, Variant], maps: Path, folder
     scores: dict[str, float] = {}
     for name, variant in variants.items():
         model = fold_models(maps, variant.modes).without(case)
-        field = complete_posed(defective, pose, fitted, model, variant.settings)
+        defect = find_defect(defective, pose, fitted, model, variant.settings)
+        field = None if defect is None else radial_field(defective, defect, model, variant.settings)
         if field is None:
             scores[name] = 0.0
         else:

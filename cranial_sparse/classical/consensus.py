@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cranial_sparse.classical.radial import radial_completer
-from cranial_sparse.classical.radial_model import RadialModel
-from cranial_sparse.classical.ssm import ssm_completer
-from cranial_sparse.classical.ssm_model import ShapeModel
-from cranial_sparse.classical.tps.completer import tps_completer
+from cranial_sparse.classical.radial import posed_defect, radial_field
+from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.classical.ssm import Fit, ssm_field
+from cranial_sparse.classical.ssm_model import ShapeModel, shipped_shape_model
+from cranial_sparse.classical.tps.completer import tps_field
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.patient import ABSENT
 from cranial_sparse.geometry import Geometry, Volume
@@ -25,11 +25,13 @@ def consensus_completer(
 
     ``model`` is that of radial and gives pose and hole to all three, ``shapes`` that of ssm. Raises InputError as they do.
     """
-    first = radial_completer(skull, model)
-    if first is None:
+    model = model or shipped_model()
+    defect = posed_defect(skull, model)
+    if defect is None:
         return None
-    others = (ssm_completer(skull, shapes, model), tps_completer(skull, model))
-    fields = [first.logits.numpy(), *(on_box(other, first.geometry) for other in others if other is not None)]
+    first = radial_field(skull, defect, model)
+    others = ssm_field(skull, defect, shapes or shipped_shape_model(), Fit()), tps_field(skull, defect, model, {})
+    fields = [first.logits.numpy(), *(on_box(other, first.geometry) for other in others)]
     median = np.median(np.stack(fields), axis=0).astype(np.float32)
     strays = np.ptp(np.stack(fields), axis=0)[np.abs(median) < 1]
     facts = {"spread_at_surface_mm": float(np.median(strays) / 2)} if strays.size else {}

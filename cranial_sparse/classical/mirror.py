@@ -15,11 +15,10 @@ from cranial_sparse.classical.orbital import orbital_share, signed_distance
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import (
     FIELD_LEVEL,
-    OFF_SURFACE,
     Orbit,
     Vault,
     cast_vault,
-    expected_outer,
+    find_defect,
     find_hole,
     hole_box,
     vault_field,
@@ -53,11 +52,10 @@ def mirror_completer(skull: Volume, model: RadialModel | None = None) -> Field |
     model = model or shipped_model()
     pose, fitted = estimate_pose(skull, model.outer)
     pose, asymmetry = symmetric_pose(skull, pose)
-    expected = expected_outer(skull, pose, fitted, model)
-    rays = cast_vault(skull, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, expected, model)
-    if not hole.any():
+    defect = find_defect(skull, pose, fitted, model)
+    if defect is None:
         return None
+    expected, rays, hole = defect.expected, defect.rays, defect.hole
     beyond = distance_transform_edt(~hole) * PIXEL_MM
     around = np.where((beyond > 0) & (beyond < NEIGHBOURHOOD) & directions()[1], rays.outer, np.nan)
     motion, residual = lay_onto(mirrored_points(rays.outer), around, np.repeat([TURN, SHIFT], 3))

@@ -114,6 +114,32 @@ def _absent(rays: Rays, expected: NDArray, depth: float) -> NDArray[np.bool_]:
     return ~np.isfinite(rays.outer) | (rays.outer < expected - depth)
 
 
+@dataclass(frozen=True, eq=False)
+class Defect:
+    """What every system starts from: where the head is, the ``expected`` outer table [P, P] (mm), what rays met near it,
+    and the ``hole`` [P, P]."""
+
+    pose: Pose
+    expected: NDArray[np.float64]
+    rays: Rays
+    hole: NDArray[np.bool_]
+
+
+def find_defect(
+    skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
+) -> Defect | None:
+    """The defect of a ``skull`` (bool [X, Y, Z]) from its pose and the table ``fitted`` [P, P] with it; None without one."""
+    expected = expected_outer(skull, pose, fitted, model, settings)
+    rays = cast_vault(skull, pose, expected, OFF_SURFACE)
+    hole = find_hole(rays, expected, model, settings)
+    return Defect(pose, expected, rays, hole) if hole.any() else None
+
+
+def posed_defect(skull: Volume, model: RadialModel) -> Defect | None:
+    """As find_defect, with the pose that estimate_pose finds. Raises as that does."""
+    return find_defect(skull, *estimate_pose(skull, model.outer), model)
+
+
 def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS) -> Vault:
     """Both maps completed in the ``hole`` and ``settings.completed`` mm around it, conditioned on the rest."""
     region = binary_dilation(hole, iterations=round(settings.completed / PIXEL_MM) + 1) & directions()[1]
@@ -207,19 +233,14 @@ def radial_completer(skull: Volume, model: RadialModel | None = None) -> Field |
     Raises InputError where there is no bone or too little of the vault is in view.
     """
     model = model or shipped_model()
-    pose, fitted = estimate_pose(skull, model.outer)
-    return complete_posed(skull, pose, fitted, model)
+    defect = posed_defect(skull, model)
+    return None if defect is None else radial_field(skull, defect, model)
 
 
-def complete_posed(
-    skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
-) -> Field | None:
-    """What follows on the pose and the table ``fitted`` [P, P] with it; None where no hole is found."""
-    expected = expected_outer(skull, pose, fitted, model, settings)
-    rays = cast_vault(skull, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, expected, model, settings)
-    if not hole.any():
-        return None
-    vault = complete_vault(rays, hole, model, settings)
-    orbit = complete_orbit(skull, pose, hole, model)
-    return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose, orbit, settings)
+def radial_field(
+    skull: Volume, defect: Defect, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
+) -> Field:
+    """The completed vault, and the orbits where the ``defect`` reaches them, as a field."""
+    vault = complete_vault(defect.rays, defect.hole, model, settings)
+    orbit = complete_orbit(skull, defect.pose, defect.hole, model)
+    return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), defect.pose, orbit, settings)

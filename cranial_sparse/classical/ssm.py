@@ -14,16 +14,13 @@ from scipy.ndimage import distance_transform_edt, map_coordinates, spline_filter
 from cranial_sparse.classical.gaussian import Kernel, MapModel, conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
 from cranial_sparse.classical.orbital import places, signed_distance
-from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import (
     FIELD_LEVEL,
-    OFF_SURFACE,
     SHIPPED_SETTINGS,
+    Defect,
     Vault,
-    cast_vault,
-    expected_outer,
-    find_hole,
     hole_box,
+    posed_defect,
 )
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.ssm_model import BOX, CLIP, ShapeModel, shipped_shape_model
@@ -61,11 +58,13 @@ def ssm_completer(
     vault is in view.
     """
     model, radial, fit = model or shipped_shape_model(), radial or shipped_model(), fit or Fit()
-    pose, fitted = estimate_pose(skull, radial.outer)
-    expected = expected_outer(skull, pose, fitted, radial)
-    hole = find_hole(cast_vault(skull, pose, expected, OFF_SURFACE), expected, radial)
-    if not hole.any():
-        return None
+    defect = posed_defect(skull, radial)
+    return None if defect is None else ssm_field(skull, defect, model, fit)
+
+
+def ssm_field(skull: Volume, defect: Defect, model: ShapeModel, fit: Fit) -> Field:
+    """The fitted modes and the residual around the ``defect``, as a field."""
+    pose, expected, hole = defect.pose, defect.expected, defect.hole
     distance, seen = signed_distance(skull, pose, BOX, CLIP)
     shape = fit_modes(distance, seen, model, fit)
     completed = complete_fields(distance, seen, hole, shape, model, fit)

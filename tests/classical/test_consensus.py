@@ -41,9 +41,10 @@ def test_a_field_on_another_box_keeps_its_places(shift: tuple[int, int, int]) ->
 def test_one_that_strays_is_outvoted(stray: float, monkeypatch: pytest.MonkeyPatch, head: Volume) -> None:
     own = box((16, 16, 16))
     field = lambda value: Field(torch.full(own.shape, value), own, POSE)  # noqa: E731
-    monkeypatch.setattr(consensus, "radial_completer", lambda *_: field(0.2))
-    monkeypatch.setattr(consensus, "ssm_completer", lambda *_: field(stray))
-    monkeypatch.setattr(consensus, "tps_completer", lambda *_: field(0.4))
+    monkeypatch.setattr(consensus, "posed_defect", lambda *_: object())
+    monkeypatch.setattr(consensus, "radial_field", lambda *_: field(0.2))
+    monkeypatch.setattr(consensus, "ssm_field", lambda *_: field(stray))
+    monkeypatch.setattr(consensus, "tps_field", lambda *_: field(0.4))
     agreed = consensus_completer(head)
     assert agreed is not None
     expected = 0.2 if stray < 0 else 0.4

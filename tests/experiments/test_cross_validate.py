@@ -98,9 +98,10 @@ def test_every_variant_is_completed_with_its_own_model_and_settings(monkeypatch:
     truth[4:12, 4:12, 4:12] = True
     models = lambda maps, modes: SimpleNamespace(without=lambda case: SimpleNamespace(outer=None, modes=modes))  # noqa: E731
 
-    def complete(defective, pose, fitted, model, settings):
-        if model.modes != SHIPPED_MODES:
-            return None
+    def find(defective, pose, fitted, model, settings):
+        return None if model.modes != SHIPPED_MODES else object()
+
+    def complete(defective, defect, model, settings):
         found = truth & (np.arange(16) < (8 if settings.rim > 4 else 16))
         return Field(torch.from_numpy(np.where(found, 5.0, -5.0).astype(np.float32)), geometry, pose)
 
@@ -108,7 +109,8 @@ def test_every_variant_is_completed_with_its_own_model_and_settings(monkeypatch:
     monkeypatch.setattr(cross_validate, "read_packed", lambda path: (Volume(bone, geometry), Volume(truth, geometry)))
     monkeypatch.setattr(cross_validate, "fold_models", models)
     monkeypatch.setattr(cross_validate, "estimate_pose", lambda skull, outer: (pose, None))
-    monkeypatch.setattr(cross_validate, "complete_posed", complete)
+    monkeypatch.setattr(cross_validate, "find_defect", find)
+    monkeypatch.setattr(cross_validate, "radial_field", complete)
     variants = VARIANTS | {"wide": Variant(settings=replace(SHIPPED_SETTINGS, rim=6.0))}
     found = score(("001", "official"), variants, Path("maps.npz"), Path("skulls"))
     assert found == pytest.approx({"shipped": 1.0, "outer 30": 0.0, "wide": 2 / 3}, abs=0.02)  # corners are opened away

@@ -7,15 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cranial_sparse.classical.maps import Rays
-from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import (
     FIELD_LEVEL,
-    OFF_SURFACE,
+    Defect,
     Vault,
-    cast_vault,
-    expected_outer,
-    find_hole,
     hole_box,
+    posed_defect,
     vault_field,
 )
 from cranial_sparse.classical.radial_model import PosedMaps, RadialModel, shipped_model
@@ -84,14 +81,16 @@ def tps_completer(
     there is no bone, too little of the vault is in view, or landmarks are unknown, misplaced or too few.
     """
     model = model or shipped_model()
-    pose, fitted = estimate_pose(skull, model.outer)
-    given = canonical_landmarks(landmarks or {}, pose)
-    expected = expected_outer(skull, pose, fitted, model)
-    rays = cast_vault(skull, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, expected, model)
-    if not hole.any():
-        return None
-    done = complete_tables(rays, hole, given, skulls)
+    defect = posed_defect(skull, model)
+    return None if defect is None else tps_field(skull, defect, model, landmarks or {}, skulls)
+
+
+def tps_field(
+    skull: Volume, defect: Defect, model: RadialModel, landmarks: dict[str, NDArray], skulls: PosedMaps | None = None
+) -> Field:
+    """The bent tables around the ``defect``, and the orbits where it reaches them, as a field. Raises as tps_completer."""
+    pose, hole = defect.pose, defect.hole
+    done = complete_tables(defect.rays, hole, canonical_landmarks(landmarks, pose), skulls)
     orbit = bend_orbit(skull, pose, hole, done.placed, template(), model.presence)
     field = vault_field(done.vault, hole_box(done.vault, canonical_lattice(FIELD_LEVEL)), pose, orbit)
     return replace(field, notes=notes(done, skulls is not None), facts=facts(done, pose))
