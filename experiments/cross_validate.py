@@ -39,6 +39,7 @@ from cranial_sparse.metrics import dsc
 
 T = TypeVar("T")
 KINDS = ("official", *SKULLBREAK_KINDS)
+MODES = Path(__file__).resolve().parents[1] / "configs" / "cross_validation" / "modes.yaml"
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
     )
-    parser.add_argument("--variants", type=Path, required=True, help="what to compare (YAML)")
+    parser.add_argument("--variants", type=Path, default=MODES, help="what to compare, YAML (default: %(default)s)")
     parser.add_argument("--maps", type=Path, required=True, help="from experiments.build_radial")
     parser.add_argument("--out", type=Path, required=True, help="scores of every case (JSON); resumable")
     parser.add_argument("--jobs", type=int, default=2)
