@@ -22,6 +22,7 @@ from cranial_sparse.data.atlas import ATLAS
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.topology import is_watertight
+from cranial_sparse.io.landmarks import write_landmarks
 from cranial_sparse.io.mesh import read_mesh
 from cranial_sparse.io.volume import read_volume, write_volume
 from cranial_sparse.sparse_conv import backends
@@ -273,3 +274,37 @@ def test_output_that_cannot_be_written_is_told_before_the_first_case(skull_file:
     out = skull_file / "below"
     with pytest.raises(InputError, match=f"--out {out}: cannot be written"):
         run(skull_file, out, never)
+
+
+def test_corrected_landmarks_are_not_taken_for_the_earlier_result(
+    skull_file: Path, tmp_path: Path, monkeypatch, capsys
+):
+    """Complete, correct landmarks, complete again: the second run must not say that it is done."""
+    seen = []
+    monkeypatch.setattr(pipeline, "complete", lambda skull, *chosen: seen.append(chosen[-1]) or knowing(skull))
+    arguments = ["complete", str(skull_file), "--system", "tps", "--out", str(tmp_path / "out")]
+    corrected = tmp_path / "corrected.fcsv"
+    write_landmarks(corrected, {"vertex": np.array([1.0, 2.0, 3.0])})
+    for more in ([], ["--landmarks", str(corrected)], ["--landmarks", str(corrected), "--overwrite"]):
+        assert main([*arguments, *more]) == 0
+    assert "finished earlier with other options (landmarks None, not" in capsys.readouterr().out
+    assert seen[0] is None
+    np.testing.assert_allclose(seen[1]["vertex"], [1, 2, 3])
+    assert len(seen) == 2
+    assert main(arguments) == 0
+    assert "finished earlier with other options (landmarks " in capsys.readouterr().out
+    (skull_file.parent / "two.nrrd").write_bytes(skull_file.read_bytes())
+    two = ["complete", str(skull_file), str(skull_file.parent), *arguments[2:], "--landmarks", str(corrected)]
+    assert main(two) == 1
+    assert "belong to one skull" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("system", ["radial", "cascade"])
+def test_landmarks_belong_to_tps(system: str, skull_file: Path, tmp_path: Path, capsys):
+    corrected = tmp_path / "corrected.fcsv"
+    write_landmarks(corrected, {"vertex": np.array([1.0, 2.0, 3.0])})
+    assert (
+        main(["complete", str(skull_file), "--system", system, "--landmarks", str(corrected), "--out", str(tmp_path)])
+        == 1
+    )
+    assert "only --system tps has landmarks" in capsys.readouterr().out

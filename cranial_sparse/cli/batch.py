@@ -71,7 +71,8 @@ def already_done(case: Case, out: Path, options: Options) -> str | None:
     if not is_whole(out / case.name, summary):
         return None
     made, asked = summary["options"], options.as_dict()
-    differing = [f"{key} {made.get(key)}, not {value}" for key, value in asked.items() if made.get(key) != value]
+    keys = {**asked, **made}  # in order
+    differing = [f"{key} {made.get(key)}, not {asked.get(key)}" for key in keys if made.get(key) != asked.get(key)]
     if differing:
         why = "; ".join(differing)
         return f"{case.name}: skipped, finished earlier with other options ({why}); --overwrite does it again"

@@ -33,18 +33,23 @@ NO_DEFECT = (
 
 @dataclass(frozen=True)
 class Options:
-    """What a user chose. ``threshold_hu`` matters for CT only."""
+    """What a user chose. ``threshold_hu`` matters for CT only; ``landmarks`` is the SHA-256 of a file of them, or empty."""
 
     system: str = "cascade"
     refine: bool = False
     backend: str = "native"
     threshold_hu: float = BONE_HU
     overwrite: bool = False
+    landmarks: str = ""
 
     def as_dict(self) -> dict[str, str | float]:
         """What decides the result, as it is written to summary.json."""
         refine = "yes" if self.refine else "no"
-        return {"system": self.system, "refine": refine, "backend": self.backend, "threshold_hu": self.threshold_hu}
+        chosen: dict[str, str | float] = {"system": self.system, "refine": refine, "backend": self.backend}
+        chosen["threshold_hu"] = self.threshold_hu
+        if self.landmarks:
+            chosen["landmarks"] = self.landmarks
+        return chosen
 
 
 def complete_case(

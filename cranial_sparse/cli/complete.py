@@ -105,12 +105,14 @@ def run(args: argparse.Namespace) -> int:
         load_backend(args.backend)  # a library that is missing is told once, not for every case
     if args.threshold is not None and not math.isfinite(args.threshold):
         raise InputError(f"--threshold {args.threshold}: expected a number of Hounsfield units, such as 150")
+    chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
     landmarks = None
     if args.landmarks is not None:
+        from cranial_sparse.cli.provenance import sha256
         from cranial_sparse.io.landmarks import read_landmarks
 
         landmarks = read_landmarks(args.landmarks)
-    chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
+        chosen["landmarks"] = sha256(args.landmarks)
     options = Options(args.system, args.refine, args.backend, overwrite=args.overwrite, **chosen)
     found, problems = find_inputs(args.inputs)
     if landmarks is not None and len(found) != 1:
