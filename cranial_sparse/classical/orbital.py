@@ -22,6 +22,9 @@ CLIP = 6.0  # mm: farther from any surface only the side matters
 KERNEL = Kernel(length=15.0, noise=1.0, mirror=0.5)
 NEAR = 4.0  # mm: closer to the hole, distances to what is left say nothing of what was there
 FADE = 6.0  # mm over which the two maps take over at the faces of the box
+LEAST_SHOWN = (
+    0.1  # of the orbital directions; train scans show 0.77 to 1.0 of them, cut 10 mm below the origin 0.02 or none
+)
 CONDITIONING = 1500  # voxels, since the cost grows with their cube
 
 
@@ -91,6 +94,14 @@ def orbital_share(presence: NDArray) -> NDArray[np.float64]:
     weakest = minimum_filter(presence, 5)
     weakest[:, weakest.shape[1] // 2 :] = 1.0  # the back has its own gaps, but no orbits
     return uniform_filter(np.clip((0.99 - weakest) / 0.05, 0, 1), 5)
+
+
+def ends_above_orbits(scan: Geometry, pose: Pose, presence: NDArray, surface: NDArray) -> bool:
+    """Whether a ``scan`` shows next to nothing of the orbits: the ``surface`` [P, P, 3] (mm) where ``presence`` [P, P] has
+    them lies outside it."""
+    index = scan.to_index(pose.to_patient(surface[orbital_share(presence) > 0.9]))
+    shown = ((index >= 0) & (index <= np.array(scan.shape) - 1)).all(-1)
+    return bool(shown.mean() < LEAST_SHOWN)
 
 
 def distance_at(distance: NDArray, points: NDArray) -> tuple[NDArray, NDArray]:

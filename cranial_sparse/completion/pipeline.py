@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from cranial_sparse.classical.orbital import ends_above_orbits
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.tps.completer import tps_completer
@@ -21,6 +22,10 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.networks.cascade import Cascade
 
 CASCADE = "cascade"  # the system "radial", refined
+CUT_ABOVE_ORBITS = (
+    "The scan ends above the orbits: the head's pose rests on the vault alone, and nothing is completed"
+    " below the scan's edge."
+)
 
 
 def complete(
@@ -72,6 +77,11 @@ def complete_with(skull: Volume, completer: Completer, network: Cascade | None) 
     pose = estimate_pose(skull, shipped_model().outer)[0] if field is None else field.pose
     outside_ml = bone_outside_ml(skull, pose)
     seconds["count outside"] = time.perf_counter() - started
+    model = shipped_model()
+    cut = ends_above_orbits(skull.geometry, pose, model.presence, model.surface)
+    warnings = (CUT_ABOVE_ORBITS,) if cut else ()
     if proposal is None:
-        return Completion(implant, seconds, outside_ml=outside_ml)
-    return Completion(implant, seconds, proposal.notes, outside_ml, facts=proposal.facts, plane=proposal.plane)
+        return Completion(implant, seconds, warnings, outside_ml)
+    return Completion(
+        implant, seconds, (*warnings, *proposal.notes), outside_ml, facts=proposal.facts, plane=proposal.plane
+    )

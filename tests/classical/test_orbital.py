@@ -13,6 +13,7 @@ from cranial_sparse.classical.orbital import (
     SHAPE,
     complete_distance,
     distance_at,
+    ends_above_orbits,
     orbital_share,
     signed_distance,
 )
@@ -113,3 +114,10 @@ def test_reading_between_voxels_and_fading_out() -> None:
     value, weight = distance_at(ramp, places)
     assert value[0] == pytest.approx(middle[1])
     np.testing.assert_allclose(weight, [1, 0, 0.5, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize(("lowest", "cut"), [(-90.0, False), (-30.0, False), (0.0, True), (40.0, True)])
+def test_a_scan_without_orbits_is_recognised_by_its_box_alone(lowest: float, cut: bool) -> None:
+    model = shipped_model()
+    scan = Geometry((190, 230, int(110 - lowest)), (1.0, 1.0, 1.0), (-95.0, -125.0, lowest))
+    assert ends_above_orbits(scan, STRAIGHT, model.presence, model.surface) == cut

@@ -14,7 +14,7 @@ from cranial_sparse.classical.radial import Vault, hole_box, radial_completer
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.completion.frame import canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
-from cranial_sparse.completion.pipeline import complete
+from cranial_sparse.completion.pipeline import CUT_ABOVE_ORBITS, complete
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.metrics import dsc
@@ -73,6 +73,16 @@ def test_a_whole_head_has_nothing_missing(head: Volume) -> None:
     completion = complete(head, system="radial")
     assert not completion.implant.array.any()
     assert completion.warnings == ()  # the command line says it, once
+
+
+def test_a_scan_that_ends_above_the_orbits_is_completed_and_told(defect: tuple[Volume, np.ndarray]) -> None:
+    defective, truth = defect
+    low = round((5.0 - defective.geometry.origin[2]) / defective.geometry.spacing[2])
+    array = defective.array[:, :, low:]
+    completion = complete(Volume(array, defective.geometry.crop((0, 0, low), array.shape)), system="radial")
+    assert dsc(completion.implant.array, truth[:, :, low:]) > 0.9
+    assert completion.warnings == (CUT_ABOVE_ORBITS,)
+    assert complete(defective, system="radial").warnings == ()
 
 
 def test_two_holes_are_both_filled(head: Volume) -> None:
