@@ -22,9 +22,8 @@ CLIP = 6.0  # mm: farther from any surface only the side matters
 KERNEL = Kernel(length=15.0, noise=1.0, mirror=0.5)
 NEAR = 4.0  # mm: closer to the hole, distances to what is left say nothing of what was there
 FADE = 6.0  # mm over which the two maps take over at the faces of the box
-LEAST_SHOWN = (
-    0.1  # of the orbital directions: four train scans show 0.77 to 1.0 of them, cut above the orbits at most 0.02
-)
+# Of the orbital directions, four train scans show 0.77 to 1.0, and the same cut above the orbits at most 0.02.
+LEAST_SHOWN = 0.1
 CONDITIONING = 1500  # voxels, since the cost grows with their cube
 
 
