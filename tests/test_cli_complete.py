@@ -119,7 +119,7 @@ def test_finished_cases_are_skipped_until_overwritten(skull_file: Path, tmp_path
     failed, text = run(skull_file, out, nothing)
     assert failed == 0
     assert "one: skipped, already finished" in text
-    assert "other options (system cascade, not mirror);" in run(skull_file, out, system="mirror")[1]
+    assert "other options (system cascade, not mirror; refine yes, not no);" in run(skull_file, out, system="mirror")[1]
     assert (out / "one" / "implant.stl").exists()
     run(skull_file, out, nothing, overwrite=True)
     assert not (out / "one" / "implant.stl").exists()
