@@ -21,8 +21,9 @@ from benchmarks.common.options import parse, parser
 from benchmarks.common.text import bytes_text, figure, time_text
 from benchmarks.common.timing import Timing, timing
 from benchmarks.made_up import made_up_case
-from cranial_sparse.data.datasets import find_cases, read_mask
+from cranial_sparse.data.datasets import find_cases
 from cranial_sparse.errors import InputError, in_one_line
+from cranial_sparse.io.volume import read_mask
 from cranial_sparse.metrics import dsc
 
 NAME = "completion"

@@ -24,10 +24,11 @@ from pathlib import Path
 
 import lightning.pytorch as L
 
-from cranial_sparse.config import Config, LossConfig, load_config, to_plain
+from cranial_sparse.config import Config, LossConfig, load_config
 from cranial_sparse.data.module import DataConfig, SkullDataModule
 from cranial_sparse.errors import in_one_line
 from cranial_sparse.networks.cascade import Cascade, CascadeConfig
+from cranial_sparse.schema import to_plain
 from cranial_sparse.sparse_conv.backends import load_backend, set_backend
 from cranial_sparse.training.run import run_folder, train
 

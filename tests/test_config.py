@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cranial_sparse.config import Config, from_plain, load_config, split_argument, to_plain
+from cranial_sparse.config import Config, load_config
 from cranial_sparse.errors import InputError
+from cranial_sparse.schema import from_plain, split_argument, to_plain
 from experiments.train import CONFIGS
 
 

@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from types import FrameType
 
 from cranial_sparse import __version__
-from cranial_sparse.cli import complete, evaluate, phantom, prepare
+from cranial_sparse.cli import complete, design, evaluate, phantom, prepare
 from cranial_sparse.errors import USERS, explain
 
-COMMANDS = (complete, evaluate, phantom, prepare)
+COMMANDS = (complete, design, evaluate, phantom, prepare)
 
 EXAMPLES = """\
 examples:
   cranial-sparse complete skull.nrrd --out results
+  cranial-sparse design results/skull/implant.nrrd --skull skull.nrrd --out solid
   cranial-sparse evaluate results --truth SkullFix/training_set
   cranial-sparse prepare SkullFix/training_set --out prepared
 

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,16 +13,20 @@ import numpy as np
 from cranial_sparse.cli.folders import new_folder
 from cranial_sparse.cli.inputs import Case
 from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions, weight_hashes
+from cranial_sparse.cli.solid import MARK, write_checks, write_design
 from cranial_sparse.completion.completion import Completion
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.implant import implant_mesh
+from cranial_sparse.implant.design import Design, design
+from cranial_sparse.implant.settings import load_implant_config
 from cranial_sparse.io.landmarks import write_landmarks
 from cranial_sparse.io.mesh import write_mesh
 from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.skull import Skull, read_skull
 from cranial_sparse.io.volume import write_volume
 from cranial_sparse.report.html import report_page
+from cranial_sparse.report.solid import figure, solid_view
 from cranial_sparse.report.summary import SCHEMA, Source, Summary, implant_facts, volume_ml
 
 CompleteFunction = Callable[[Volume], Completion]
@@ -33,7 +37,10 @@ NO_DEFECT = (
 
 @dataclass(frozen=True)
 class Options:
-    """What a user chose. ``threshold_hu`` matters for CT only; ``landmarks`` is the SHA-256 of a file of them, or empty."""
+    """What a user chose. ``threshold_hu`` matters for CT only; ``landmarks`` is the SHA-256 of a file of them, or empty.
+
+    ``material`` is the preset that a printable solid is designed with; empty: none is.
+    """
 
     system: str = "cascade"
     refine: bool = False
@@ -41,6 +48,7 @@ class Options:
     threshold_hu: float = BONE_HU
     overwrite: bool = False
     landmarks: str = ""
+    material: str = ""
 
     def as_dict(self) -> dict[str, str | float]:
         """What decides the result, as it is written to summary.json."""
@@ -49,6 +57,8 @@ class Options:
         chosen["threshold_hu"] = self.threshold_hu
         if self.landmarks:
             chosen["landmarks"] = self.landmarks
+        if self.material:
+            chosen["material"] = self.material
         return chosen
 
 
@@ -93,6 +103,11 @@ def complete_case(
     with stage("mesh"):
         mesh = implant_mesh(implant)
         facts = implant_facts(implant, mesh)
+    solid: Design | None = None
+    solid_notes: list[str] = []
+    if options.material and not facts.empty:
+        with stage("design"):
+            solid, solid_notes = designed(skull.volume, implant, options.material)
 
     def summary() -> Summary:
         return Summary(
@@ -104,7 +119,7 @@ def complete_case(
             skull_ml=volume_ml(skull.volume),
             outside_ml=completion.outside_ml,
             implant=facts,
-            warnings=notes(skull, completion, facts.empty),
+            warnings=(*notes(skull, completion, facts.empty), *solid_notes),
             seconds=dict(seconds),
             peak_memory_mb=peak_memory_mb(),
             versions=versions(),
@@ -124,12 +139,33 @@ def complete_case(
             if "landmarks" in completion.facts:
                 places = {name: np.array(one["lps"]) for name, one in completion.facts["landmarks"].items()}
                 write_landmarks(folder / "landmarks.mrk.json", places)
+            if solid is not None:
+                (folder / "solid").mkdir()
+                write_design(folder / "solid", solid, load_implant_config(options.material), case.name)
+                write_checks(folder / "solid", solid, load_implant_config(options.material), {"source": asdict(source)})
         with stage("report"):
-            page = report_page(summary(), skull.volume, implant, completion.plane)
+            page = report_page(
+                summary(), skull.volume, implant, completion.plane, None if solid is None else solid_view(solid)
+            )
             (folder / "report.html").write_text(page, encoding="utf-8")
         written = summary()
         (folder / "summary.json").write_text(written.to_json(), encoding="utf-8")
     return written
+
+
+def designed(skull: Volume, implant: Volume, material: str) -> tuple[Design | None, list[str]]:
+    """A printable solid and what to say of it: its notes, its failed checks, or why there is none."""
+    try:
+        made = design(skull, implant, load_implant_config(material))
+    except InputError as error:
+        return None, [f"No printable solid was made: {error}"]
+    failed = [
+        f"Check failed: {item.name} is {figure(item)}, expected {item.limit}."
+        for part in made.parts
+        for item in part.checks.items
+        if item.passed is False
+    ]
+    return made, [*made.notes, *failed]
 
 
 def finished_summary(folder: Path) -> dict | None:
@@ -147,6 +183,8 @@ def is_whole(folder: Path, summary: dict) -> bool:
     """Whether every file that a finished case with this ``summary`` has is there: a copy may have lost some."""
     mesh = [] if summary["implant"].get("empty") else ["implant.stl"]
     names = ["implant.nrrd", "complete.nrrd", "report.html", *mesh]
+    if summary["options"].get("material") and (folder / "solid").exists():
+        names += [f"solid/{name}" for name in ("implant.3mf", "implant.glb", MARK)]
     return all((folder / name).is_file() for name in names)
 
 

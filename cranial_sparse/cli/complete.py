@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from cranial_sparse.cli.design import MATERIALS
+
 SYSTEMS = ("cascade", "radial", "ssm", "tps", "mirror", "consensus")  # of completion.systems, which is slow to import
 DEVICES = ("auto", "cpu", "cuda")
 BACKENDS = ("native", "reference", "dense", "spconv", "spconv_triton", "minkowski")  # of sparse_conv.backends, likewise
@@ -16,6 +18,7 @@ examples:
   cranial-sparse complete patients/dicom_folder --out results
   cranial-sparse complete SkullFix/training_set/defective_skull --out results --overwrite
   cranial-sparse complete skull.nrrd --system ssm --refine --out results
+  cranial-sparse complete skull.nrrd --material peek --out results
   cranial-sparse complete skull.nrrd --system tps --landmarks corrected.mrk.json --out results
 
 Each case becomes a folder results/CASE, named after its input:
@@ -24,6 +27,7 @@ Each case becomes a folder results/CASE, named after its input:
   complete.nrrd  skull and implant together
   summary.json   times, memory, volumes, versions, hashes, warnings
   report.html    slices, a 3D view and the numbers; opens offline
+  solid/         with --material: a finished solid to print, as of 'cranial-sparse design', and its checks
   landmarks.mrk.json  with --system tps: where it sees landmarks, for 3D Slicer
 
 A folder of volumes and meshes is searched with its subfolders, whose cases are named SUB/CASE; a folder of other files
@@ -78,6 +82,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="FILE",
         help="correct landmarks of --system tps by those in a file of 3D Slicer, .mrk.json or .fcsv (one INPUT)",
     )
+    parser.add_argument(
+        "--material",
+        choices=MATERIALS,
+        help="also make a printable solid of this material, in solid/; 'cranial-sparse design' has all options",
+    )
     parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
     parser.set_defaults(run=run)
@@ -113,7 +122,9 @@ def run(args: argparse.Namespace) -> int:
 
         landmarks = read_landmarks(args.landmarks)
         chosen["landmarks"] = sha256(args.landmarks)
-    options = Options(args.system, args.refine, args.backend, overwrite=args.overwrite, **chosen)
+    options = Options(
+        args.system, args.refine, args.backend, overwrite=args.overwrite, material=args.material or "", **chosen
+    )
     found, problems = find_inputs(args.inputs)
     if landmarks is not None and len(found) != 1:
         raise InputError(f"--landmarks {args.landmarks}: belong to one skull, got {len(found)} inputs; give one")

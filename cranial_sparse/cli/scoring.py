@@ -12,7 +12,7 @@ from rich.table import Table
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
-from cranial_sparse.io.volume import VOLUME_SUFFIXES, read_volume, volume_suffix
+from cranial_sparse.io.volume import VOLUME_SUFFIXES, read_mask, volume_suffix
 from cranial_sparse.metrics import Scores, ScoreTable, evaluate_case, failed_case, same_grid
 from cranial_sparse.metrics.names import MAIN
 from cranial_sparse.report.comparison import compare
@@ -57,11 +57,11 @@ def score_all(predictions: Path, cases: Mapping[str, Truth], console: Console) -
     scores: dict[str, Scores] = {}
     failures: dict[str, str] = {}
     for name in track(cases, "scoring", console=console, transient=True, disable=not console.is_terminal):
-        truth, defective = _mask(cases[name].implant), _mask(cases[name].defective)
+        truth, defective = read_mask(cases[name].implant), read_mask(cases[name].defective)
         if not same_grid(truth.geometry, defective.geometry):
             raise InputError(f"--truth: {cases[name].defective} is on another grid than {cases[name].implant}")
         try:
-            prediction = _mask(find_prediction(predictions, name))
+            prediction = read_mask(find_prediction(predictions, name))
             scores[name] = evaluate_case(prediction, truth, defective)
         except (InputError, ValueError, OSError) as error:
             scores[name] = failed_case(truth)
@@ -135,20 +135,11 @@ def scores_page(table: ScoreTable, predictions: Path, cases: Mapping[str, Truth]
     """The page of all cases, with pictures of the five worst, which are read once more for it."""
     pictures = {}
     for name in table.worst(WORST):
-        truth, skull = _mask(cases[name].implant), _mask(cases[name].defective)
+        truth, skull = read_mask(cases[name].implant), read_mask(cases[name].defective)
         empty = Volume(np.zeros_like(truth.array), truth.geometry)
-        prediction = empty if name in table.failures else _mask(find_prediction(predictions, name))
+        prediction = empty if name in table.failures else read_mask(find_prediction(predictions, name))
         pictures[name] = compare(skull, prediction, truth)
     return scores_html(table, pictures)
-
-
-def _mask(path: Path) -> Volume:
-    """A bool volume from a file of 0 and one other value. Raises InputError."""
-    volume = read_volume(path)
-    mask = np.asarray(volume.array != 0)
-    if np.count_nonzero(mask) != np.count_nonzero(volume.array == volume.array.max()) and mask.any():
-        raise InputError(f"{path}: expected a mask of 0 and one other value, got more; threshold it first")
-    return Volume(mask, volume.geometry)
 
 
 def _volumes(folder: Path) -> dict[str, Path]:

@@ -21,7 +21,7 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.io.mesh import MESH_SUFFIXES
 from cranial_sparse.io.skull import read_skull
-from cranial_sparse.io.volume import read_volume
+from cranial_sparse.io.volume import read_mask
 
 LAYOUTS = (
     "SkullFix or SkullBreak (complete_skull, defective_skull, implant), packed SkullFix (NNN.skull.xz), "
@@ -100,18 +100,6 @@ def read_case(case: Case) -> Skulls:
     elif defective is not None and implant is not None and complete is None:
         complete = Volume(defective.array | implant.array, defective.geometry)
     return Skulls(complete, defective, implant)
-
-
-def read_mask(path: Path) -> Volume:
-    """A bool volume from a file of zeros and one other value; all zeros is an empty mask. Raises InputError."""
-    volume = read_volume(path)
-    mask = volume.array != 0
-    if mask.any() and not (volume.array[mask] == volume.array.max()).all():
-        found = f"{volume.array.min()} to {volume.array.max()}"
-        raise InputError(
-            f"{path}: expected a mask of 0 and one other value, got values from {found}; threshold it first"
-        )
-    return Volume(mask, volume.geometry)
 
 
 def _apart(one: Volume, other: Volume) -> float:

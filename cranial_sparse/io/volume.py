@@ -55,6 +55,18 @@ def read_volume(path: str | Path) -> Volume:
     return _READERS[suffix](path)
 
 
+def read_mask(path: Path) -> Volume:
+    """A bool volume from a file of zeros and one other value; all zeros is an empty mask. Raises InputError."""
+    volume = read_volume(path)
+    mask = volume.array != 0
+    if mask.any() and not (volume.array[mask] == volume.array.max()).all():
+        found = f"{volume.array.min()} to {volume.array.max()}"
+        raise InputError(
+            f"{path}: expected a mask of 0 and one other value, got values from {found}; threshold it first"
+        )
+    return Volume(mask, volume.geometry)
+
+
 def write_volume(path: str | Path, volume: Volume) -> None:
     """Write a volume in the format its suffix names, bool as uint8, atomically: all of it or nothing.
 

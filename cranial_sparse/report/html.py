@@ -9,22 +9,32 @@ from string import Template
 
 from cranial_sparse.geometry import Plane, Volume
 from cranial_sparse.report.slices import View, slice_views
+from cranial_sparse.report.solid import SolidView, checks_section
 from cranial_sparse.report.summary import Summary
 from cranial_sparse.report.surfaces import light_surface, pack
 
 SKULL_DETAIL, SKULL_TRIANGLES, SKULL_LEVEL = 1.5, 150_000, 0.45  # mm, count, share of a coarse voxel
 IMPLANT_DETAIL, IMPLANT_TRIANGLES = 0.8, 80_000
+FILES = "implant.nrrd, implant.stl (patient coordinates, LPS, mm), complete.nrrd, summary.json"
+SOLID_FILES = (
+    "implant.stl, .ply, .3mf (patient coordinates, LPS, mm), implant.glb (metres, y up), implant.nrrd, checks.json"
+)
 SCRIPTS = ("scene.js", "webgl.js", "software.js", "view3d.js", "slices.js")
 
 
-def report_page(summary: Summary, skull: Volume, implant: Volume, plane: Plane | None = None) -> str:
+def report_page(
+    summary: Summary, skull: Volume, implant: Volume, plane: Plane | None = None, solid: SolidView | None = None
+) -> str:
     """The page of one case; ``skull`` (defective) and ``implant`` are bool [X, Y, Z] on one grid.
 
-    A ``plane`` of symmetry is drawn into the slices.
+    A ``plane`` of symmetry is drawn into the slices. With a finished ``solid`` that is what is shown in 3D, with its colour maps,
+    and its checks have a section.
     """
     layers = [
         pack("skull", light_surface(skull, SKULL_DETAIL, SKULL_TRIANGLES, SKULL_LEVEL, passes=10)),
-        pack("implant", light_surface(implant, IMPLANT_DETAIL, IMPLANT_TRIANGLES)),
+        pack("implant", light_surface(implant, IMPLANT_DETAIL, IMPLANT_TRIANGLES))
+        if solid is None
+        else pack("implant", solid.mesh, solid.maps, solid.outward),
     ]
     views = slice_views(skull, implant, plane)
     return Template(_asset("page.html")).substitute(
@@ -35,10 +45,21 @@ def report_page(summary: Summary, skull: Volume, implant: Volume, plane: Plane |
         script="\n".join(_asset(name) for name in SCRIPTS),
         tiles=_tiles(summary),
         warnings=_warnings(summary),
+        checks="" if solid is None else checks_section(solid),
+        maps="" if solid is None else _maps(solid),
+        files=FILES if solid is None else SOLID_FILES,
         pictures="".join(_figure(view) for view in views),
         slices=_json([_slice_data(view) for view in views]),
         scene=_json([vars(layer) for layer in layers]),
         tables=_tables(summary),
+    )
+
+
+def _maps(solid: SolidView) -> str:
+    options = "".join(f"<option>{escape(each.name)}</option>" for each in solid.maps)
+    return (
+        f'<label class="choice">Colour<select id="map"><option value="">plain</option>{options}</select></label>'
+        '<p class="legend" id="legend" hidden><output></output><i></i><output></output></p>'
     )
 
 
@@ -87,7 +108,8 @@ def _figure(view: View) -> str:
     return (
         f'<figure data-view="{view.name}"><figcaption><h3>{view.name}</h3><output></output></figcaption>'
         f'<div class=pane><div class=picture style="aspect-ratio:{width:.1f}/{height:.1f}">'
-        f'<img alt="{label}: skull in grey, implant in orange" src="{source}">{letters}</div></div>'
+        f'<img alt="{label}: skull in grey, implant in orange" src="{source}">'
+        f'<i class="cross down"></i><i class="cross across"></i>{letters}</div></div>'
         f'<input type=range min=0 max={len(view.pictures) - 1} value={middle} aria-label="{label}"></figure>'
     )
 
@@ -96,6 +118,8 @@ def _slice_data(view: View) -> dict:
     return {
         "name": view.name,
         "axis": view.axis,
+        "axes": view.axes,
+        "shares": [round(picture.share, 4) for picture in view.pictures],
         "pictures": [data_url(picture.png) for picture in view.pictures],
         "positions": [round(picture.position, 1) for picture in view.pictures],
     }

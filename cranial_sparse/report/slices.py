@@ -25,18 +25,23 @@ MARGIN = 12  # mm of air kept around the head
 
 @dataclass(frozen=True)
 class Picture:
-    """One slice: PNG bytes and the patient coordinate of its plane, mm."""
+    """One slice: PNG bytes, the patient coordinate of its plane, mm, and where that is in the box shown, from 0 to 1."""
 
     png: bytes
     position: float
+    share: float
 
 
 @dataclass(frozen=True)
 class View:
-    """The pictures of one plane. ``letters`` name the left, right, upper and lower edge; ``size`` is in mm."""
+    """The pictures of one plane. ``letters`` name the left, right, upper and lower edge; ``size`` is in mm.
+
+    ``axes``: which of L, P, S (0, 1, 2) is its normal, runs along its columns and along its rows; S runs up.
+    """
 
     name: str
     axis: str
+    axes: tuple[int, int, int]
     letters: str
     size: tuple[float, float]
     pictures: tuple[Picture, ...]
@@ -77,9 +82,11 @@ def slice_views(skull: Volume, implant: Volume, plane: Plane | None = None, coun
             centre = [(side.start + side.stop - 1) / 2 for side in focus]
             centre[source] = index
             position = skull.geometry.to_physical(np.array(centre))[normal]
-            pictures.append(Picture(encode_png(paint(*flat), palette()), float(position)))
+            pictures.append(
+                Picture(encode_png(paint(*flat), palette()), float(position), (place + 0.5) / arrays[0].shape[normal])
+            )
         size = (arrays[0].shape[columns] * steps[columns], arrays[0].shape[rows] * steps[rows])
-        views.append(View(name, axis, letters, size, tuple(pictures)))
+        views.append(View(name, axis, (normal, columns, rows), letters, size, tuple(pictures)))
     return tuple(views)
 
 

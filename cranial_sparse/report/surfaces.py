@@ -1,6 +1,7 @@
 """Skull and implant as surfaces light enough for a page: a coarse mask, marching cubes, 16-bit vertices."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,9 +9,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cranial_sparse.geometry import Volume
+from cranial_sparse.implant.direction import block_mean
 from cranial_sparse.implant.mesh import Mesh, iso_surface, taubin
 from cranial_sparse.implant.topology import signed_volume
 from cranial_sparse.metrics.boxes import bounding_box
+from cranial_sparse.report.maps import ColourMap
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Layer:
     """A surface packed for JavaScript, little-endian.
 
     ``vertices`` is base64 of uint16 [V, 3], in mm ``low + step * value``; ``triangles`` base64 of uint32 [T, 3].
+    ``maps`` are packed colour maps; ``outward`` is the direction the surface is lifted along, if not from the middle of the head.
     """
 
     name: str
@@ -25,6 +29,8 @@ class Layer:
     step: float
     vertices: str
     triangles: str
+    maps: tuple[dict[str, str | float], ...] = ()
+    outward: tuple[float, float, float] | None = None
 
 
 def light_surface(volume: Volume, detail: float, limit: int, level: float = 0.5, passes: int = 4) -> Mesh:
@@ -54,16 +60,9 @@ def light_surface(volume: Volume, detail: float, limit: int, level: float = 0.5,
     return Mesh(points.astype(np.float32), np.ascontiguousarray(triangles, np.int32))
 
 
-def block_mean(mask: NDArray[np.bool_], factor: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Share of set voxels in each block of ``factor`` voxels; the last blocks are filled up with empty ones."""
-    counts = mask
-    for axis, step in enumerate(factor):
-        starts = np.arange(0, counts.shape[axis], step)
-        counts = np.add.reduceat(counts, starts, axis=axis, dtype=np.uint16)
-    return counts.astype(np.float32) / np.float32(np.prod(factor))
-
-
-def pack(name: str, mesh: Mesh) -> Layer:
+def pack(
+    name: str, mesh: Mesh, maps: Sequence[ColourMap] = (), outward: tuple[float, float, float] | None = None
+) -> Layer:
     """Quantise to 16 bits along the longest side: 4 micrometres for a head."""
     if len(mesh.vertices) == 0:
         return Layer(name, (0.0, 0.0, 0.0), 1.0, "", "")
@@ -71,7 +70,9 @@ def pack(name: str, mesh: Mesh) -> Layer:
     step = float((mesh.vertices - low).max()) / 65535 or 1.0
     values = np.rint((mesh.vertices - low) / step).astype("<u2")
     corner = (float(low[0]), float(low[1]), float(low[2]))
-    return Layer(name, corner, step, _text(values), _text(mesh.triangles.astype("<u4")))
+    return Layer(
+        name, corner, step, _text(values), _text(mesh.triangles.astype("<u4")), tuple(m.packed() for m in maps)
+    )
 
 
 def _text(array: NDArray) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 
-from cranial_sparse.config import Config, to_plain
+from cranial_sparse.config import Config
+from cranial_sparse.schema import to_plain
 
 
 def make_loggers(config: Config, folder: Path) -> list[Logger]:

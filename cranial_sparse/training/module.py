@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cranial_sparse.config import Config, to_plain
+from cranial_sparse.config import Config
 from cranial_sparse.networks.cascade import CascadeInputs
+from cranial_sparse.schema import to_plain
 from cranial_sparse.training.crop import random_box
 from cranial_sparse.training.losses import cascade_loss, pooling_factor, share
 from cranial_sparse.training.picture import case_picture

@@ -10,8 +10,9 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 from torch import nn
 
-from cranial_sparse.config import Config, to_plain
+from cranial_sparse.config import Config
 from cranial_sparse.errors import InputError
+from cranial_sparse.schema import to_plain
 from cranial_sparse.training.callbacks import LAST, Checkpoints, Pictures
 from cranial_sparse.training.ema import ExponentialMovingAverage
 from cranial_sparse.training.export import read_checkpoint

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cranial_sparse.data.datasets import find_cases, read_case, read_mask, split_by_skull
+from cranial_sparse.data.datasets import find_cases, read_case, split_by_skull
 from cranial_sparse.data.layouts import Case
 from cranial_sparse.data.packed_skullfix import read_packed
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.io.mesh import write_mesh
-from cranial_sparse.io.volume import write_volume
+from cranial_sparse.io.volume import read_mask, write_volume
 
 KINDS = ("bilateral", "frontoorbital", "parietotemporal", "random_1", "random_2")
 

@@ -8,8 +8,9 @@ import torch
 from safetensors import safe_open
 
 from cranial_sparse.completion.refine import load_network
-from cranial_sparse.config import from_plain, load_config, to_plain
+from cranial_sparse.config import load_config
 from cranial_sparse.networks.cascade import Cascade, CascadeConfig
+from cranial_sparse.schema import from_plain, to_plain
 from experiments.export import main
 from experiments.train import CONFIGS
 from tests.training.boxes import TINY

@@ -14,7 +14,24 @@ function unpack(layer) {
   const triangles = new Uint32Array(bytes(layer.triangles));
   const positions = new Float32Array(values.length);
   for (let i = 0; i < values.length; i++) positions[i] = layer.low[i % 3] + layer.step * values[i];
-  return { name: layer.name, colour: COLOURS[layer.name], positions, normals: normals(positions, triangles), triangles };
+  return { name: layer.name, outward: layer.outward, colour: COLOURS[layer.name], positions, normals: normals(positions, triangles), triangles, maps: (layer.maps || []).map((map) => ({ ...map, values: new Uint8Array(bytes(map.values)) })) };
+}
+
+// Dark blue to yellow, as light as the value is high: the order survives in grey and for the colour-blind.
+const SCALE = [[0.27, 0.0, 0.33], [0.25, 0.27, 0.53], [0.16, 0.47, 0.56], [0.13, 0.66, 0.52], [0.48, 0.82, 0.32], [0.99, 0.91, 0.14]];
+
+// The colour [3] of a share from 0 to 1.
+function shade(share) {
+  const at = share * (SCALE.length - 1), k = Math.min(SCALE.length - 2, Math.floor(at)), f = at - k;
+  return SCALE[k].map((v, i) => v + f * (SCALE[k + 1][i] - v));
+}
+
+// Colours [3V] of a layer: those of the map called name, else all its own.
+function vertexColours(layer, name) {
+  const map = layer.maps.find((one) => one.name === name), out = new Float32Array(layer.positions.length);
+  const table = map && Array.from({ length: 256 }, (_, k) => shade(k / 255));
+  for (let i = 0; i < out.length / 3; i++) out.set(map ? table[map.values[i]] : layer.colour, 3 * i);
+  return out;
 }
 
 // Vertex normals [3V]: the sum of the face normals around a vertex, larger faces counting more.

@@ -5,8 +5,8 @@ function softwareRenderer(canvas, scene) {
   const scratch = document.createElement("canvas");
   const WIDEST = 640; // pixels: keeps a turn fluid on a phone
 
-  // Depth and brightness of the nearest surface of one layer at each pixel.
-  function raster(layer, view, shift, width, height) {
+  // Depth, brightness and nearest corner of the nearest surface of one layer at each pixel.
+  function raster(layer, view, shift, width, height, map) {
     const { positions: p, normals: n, triangles } = layer, count = p.length / 3;
     const sx = new Float32Array(count), sy = new Float32Array(count), sz = new Float32Array(count);
     const light = new Float32Array(count);
@@ -23,6 +23,7 @@ function softwareRenderer(canvas, scene) {
       light[i] = 0.2 + 0.68 * Math.max(0, -0.38 * u + 0.56 * v + 0.74 * w) + 0.24 * Math.max(0, 0.6 * u - 0.1 * v + 0.79 * w);
     }
     const depth = new Float32Array(width * height).fill(Infinity), bright = new Float32Array(width * height);
+    const corner = new Uint32Array(width * height);
     for (let t = 0; t < triangles.length; t += 3) {
       const a = triangles[t], b = triangles[t + 1], c = triangles[t + 2];
       const area = (sx[b] - sx[a]) * (sy[c] - sy[a]) - (sx[c] - sx[a]) * (sy[b] - sy[a]);
@@ -36,10 +37,10 @@ function softwareRenderer(canvas, scene) {
           const wa = 1 - wb - wc;
           if (wa < 0 || wb < 0 || wc < 0) continue;
           const z = wa * sz[a] + wb * sz[b] + wc * sz[c], k = y * width + x;
-          if (z < depth[k]) { depth[k] = z; bright[k] = wa * light[a] + wb * light[b] + wc * light[c]; }
+          if (z < depth[k]) { depth[k] = z; bright[k] = wa * light[a] + wb * light[b] + wc * light[c]; corner[k] = wa > wb ? (wa > wc ? a : c) : (wb > wc ? b : c); }
         }
     }
-    return { depth, bright, colour: layer.colour };
+    return { depth, bright, corner, colours: vertexColours(layer, map) };
   }
 
   return function draw(state) {
@@ -49,7 +50,7 @@ function softwareRenderer(canvas, scene) {
     const drawn = {};
     for (const layer of scene.layers)
       if (state[layer.name])
-        drawn[layer.name] = raster(layer, view, layer.name === "implant" ? scene.outward.map((v) => v * state.lift) : [0, 0, 0], width, height);
+        drawn[layer.name] = raster(layer, view, layer.name === "implant" ? scene.lift.map((v) => v * state.lift) : [0, 0, 0], width, height, layer.name === "implant" ? state.map : "");
     const image = new ImageData(width, height), { skull, implant } = drawn;
     for (let k = 0; k < width * height; k++) {
       const near = skull ? skull.depth[k] : Infinity, far = implant ? implant.depth[k] : Infinity;
@@ -57,7 +58,7 @@ function softwareRenderer(canvas, scene) {
       const over = near < far ? state.opacity : 0; // how much of the skull covers what lies behind it
       const under = far < Infinity ? 1 : 0, alpha = over + (1 - over) * under;
       for (let c = 0; c < 3; c++) {
-        const top = over ? skull.bright[k] * skull.colour[c] : 0, below = under ? implant.bright[k] * implant.colour[c] : 0;
+        const top = over ? skull.bright[k] * skull.colours[3 * skull.corner[k] + c] : 0, below = under ? implant.bright[k] * implant.colours[3 * implant.corner[k] + c] : 0;
         image.data[4 * k + c] = 255 * (over * top + (1 - over) * below) / alpha;
       }
       image.data[4 * k + 3] = 255 * alpha;

@@ -7,6 +7,7 @@
   const middle = bounds(implant.positions.length ? [implant] : layers).centre;
   const offset = middle.map((v, i) => v - scene.centre[i]), length = Math.hypot(...offset) || 1;
   scene.outward = offset.map((v) => v / length); // from the middle of the head to the middle of the implant
+  scene.lift = implant.outward || scene.outward;
 
   const steep = Math.asin(Math.max(-1, Math.min(1, scene.outward[2])));
   const facing = implant.positions.length ? Math.atan2(scene.outward[0], -scene.outward[1]) : 0;
@@ -18,7 +19,7 @@
     right: [-Math.PI / 2, 0, "From the patient’s right"],
     top: [0, Math.PI / 2, "From above, face down"],
   };
-  const state = { yaw: 0, pitch: 0, zoom: 1, skull: true, implant: true, opacity: 1, lift: 0 };
+  const state = { yaw: 0, pitch: 0, zoom: 1, skull: true, implant: true, opacity: 1, lift: 0, map: "" };
   const stage = document.getElementById("stage"), heading = document.getElementById("heading");
   let canvas = stage.querySelector("canvas"), draw = null, waiting = false;
 
@@ -96,6 +97,19 @@
     document.getElementById("show-" + name).addEventListener("change", (event) => { state[name] = event.target.checked; redraw(); });
   for (const name of ["opacity", "lift"])
     document.getElementById(name).addEventListener("input", (event) => { state[name] = Number(event.target.value); redraw(); });
+  const choice = document.getElementById("map"), legend = document.getElementById("legend");
+  if (choice) choice.addEventListener("change", () => {
+    state.map = choice.value;
+    const map = implant.maps.find((one) => one.name === state.map);
+    legend.hidden = !map;
+    if (map) {
+      const [low, high] = legend.querySelectorAll("output");
+      low.textContent = String(map.low).replace("-", "−");
+      high.textContent = `${map.high} ${map.unit}`;
+      legend.querySelector("i").style.background = `linear-gradient(to right, ${SCALE.map((c) => `rgb(${c.map((v) => Math.round(255 * v))})`)})`;
+    }
+    redraw();
+  });
   window.addEventListener("beforeprint", () => draw(state));
   document.querySelector("[data-from=defect]").hidden = !implant.positions.length;
   start(false);

@@ -1,10 +1,11 @@
 // WebGL 2 renderer: the implant opaque, then the nearest skull surface blended over it.
 
 const VERTEX = `
-attribute vec3 position; attribute vec3 normal;
+attribute vec3 position; attribute vec3 normal; attribute vec3 tint;
 uniform vec3 right, up, toward, centre, shift; uniform vec2 lens; uniform vec3 range;
-varying vec3 n;
+varying vec3 n; varying vec3 colour;
 void main() {
+  colour = tint;
   vec3 p = position + shift - centre;
   float w = range.x - dot(p, toward);
   float depth = ((range.z + range.y) * w - 2.0 * range.z * range.y) / (range.z - range.y);
@@ -14,8 +15,8 @@ void main() {
 
 const FRAGMENT = `
 precision mediump float;
-uniform vec3 colour; uniform float alpha;
-varying vec3 n;
+uniform float alpha;
+varying vec3 n; varying vec3 colour;
 void main() {
   vec3 u = normalize(n);
   if (!gl_FrontFacing) u = -u;
@@ -43,8 +44,9 @@ function webglRenderer(canvas, scene) {
   const meshes = scene.layers.map((layer) => {
     const array = gl.createVertexArray();
     gl.bindVertexArray(array);
-    for (const [name, data] of [["position", layer.positions], ["normal", layer.normals]]) {
-      gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    let tint = null;
+    for (const [name, data] of [["position", layer.positions], ["normal", layer.normals], ["tint", vertexColours(layer, "")]]) {
+      gl.bindBuffer(gl.ARRAY_BUFFER, tint = gl.createBuffer());
       gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
       const slot = gl.getAttribLocation(program, name);
       gl.enableVertexAttribArray(slot);
@@ -52,7 +54,7 @@ function webglRenderer(canvas, scene) {
     }
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, layer.triangles, gl.STATIC_DRAW);
-    return { layer, array };
+    return { layer, array, tint, map: "" };
   });
   gl.enable(gl.DEPTH_TEST);
   gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
@@ -68,10 +70,14 @@ function webglRenderer(canvas, scene) {
     gl.uniform3f(at("range"), view.distance, view.distance - 2 * scene.radius, view.distance + 2 * scene.radius);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     const paint = (name, alpha) => {
-      const { layer, array } = meshes.find((mesh) => mesh.layer.name === name);
+      const mesh = meshes.find((one) => one.layer.name === name), { layer, array } = mesh;
       gl.bindVertexArray(array);
-      gl.uniform3fv(at("colour"), layer.colour);
-      gl.uniform3fv(at("shift"), name === "implant" ? scene.outward.map((v) => v * state.lift) : [0, 0, 0]);
+      if (name === "implant" && mesh.map !== state.map) {
+        mesh.map = state.map;
+        gl.bindBuffer(gl.ARRAY_BUFFER, mesh.tint);
+        gl.bufferData(gl.ARRAY_BUFFER, vertexColours(layer, state.map), gl.STATIC_DRAW);
+      }
+      gl.uniform3fv(at("shift"), name === "implant" ? scene.lift.map((v) => v * state.lift) : [0, 0, 0]);
       gl.uniform1f(at("alpha"), alpha);
       gl.drawElements(gl.TRIANGLES, layer.triangles.length, gl.UNSIGNED_INT, 0);
     };

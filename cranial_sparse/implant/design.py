@@ -1,0 +1,199 @@
+"""The whole way from predicted bone to finished solids, one for each defect."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.implant.carve import BESIDE, carve
+from cranial_sparse.implant.checks import Checks, Maps, check_solid
+from cranial_sparse.implant.direction import Direction, coarse_points, find_direction, head_middle, mean_normal
+from cranial_sparse.implant.features import engraved, fixed, perforated
+from cranial_sparse.implant.field import Field, lattice_along, volume_ml
+from cranial_sparse.implant.intersections import crossing_count
+from cranial_sparse.implant.mesh import Mesh, implant_mesh
+from cranial_sparse.implant.settings import ImplantConfig
+from cranial_sparse.implant.solid import decimated, largest_shell, surface, voxels
+from cranial_sparse.implant.surface import Patch, patch, thickened
+from cranial_sparse.metrics.boxes import bounding_box, grow
+
+NEAR = 8.0  # mm of skull around the implant that is meshed
+Piece = tuple[NDArray, Direction, NDArray | None]  # points [N, 3], the way out, the plane [4] to stay behind
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One finished solid. ``field`` [X, Y, Z] on ``lattice`` is what ``mesh`` was made from; ``maps`` are per vertex."""
+
+    mesh: Mesh
+    field: Field
+    lattice: Geometry
+    checks: Checks
+    maps: Maps
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """All solids; ``volume``: their voxels on the patient's grid, bool; ``notes``: what the user should read."""
+
+    parts: tuple[Part, ...]
+    volume: Volume
+    notes: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check of any part failed."""
+        return all(part.checks.passed for part in self.parts)
+
+
+def design(
+    skull: Volume, implant: Volume, config: ImplantConfig, on_stage: Callable[[str], None] = lambda name: None
+) -> Design:
+    """Make printable solids of the missing bone ``implant`` in the defective ``skull``, both bool [X, Y, Z] on one grid.
+
+    Raises InputError, saying what to do, where the grids differ, the implant is empty, touches no bone or is too small for
+    the clearance, or a feature finds no room.
+    """
+    if implant.geometry != skull.geometry:
+        raise InputError(
+            f"implant and skull: expected one grid, got {_grid(implant.geometry)} and {_grid(skull.geometry)};"
+            " resample one of them, or give the skull that the implant was made for"
+        )
+    notes: list[str] = []
+    new = implant.array & ~skull.array
+    overlap = int((implant.array & skull.array).sum()) * skull.geometry.voxel_volume / 1000
+    if overlap > 0.01:
+        notes.append(f"The implant overlapped the skull by {overlap:.2f} ml; that was taken off first.")
+    far = coarse_points(skull)
+    parts: list[Part] = []
+    for number, points in enumerate(defects(new, config.refine.debris_ml, skull.geometry, notes)):
+        on_stage(f"solid {number + 1}")
+        piece = np.zeros_like(new)
+        piece[tuple(points.T)] = True
+        parts += _parts(skull, Volume(piece, skull.geometry), far, config, notes)
+    whole = np.zeros_like(new)
+    for part in parts:
+        whole |= voxels(part.field, part.lattice, skull.geometry)
+    return Design(tuple(parts), Volume(whole & ~skull.array, skull.geometry), tuple(notes))
+
+
+def defects(new: NDArray[np.bool_], debris_ml: float, geometry: Geometry, notes: list[str]) -> list[NDArray[np.int64]]:
+    """The voxels [N, 3] of each connected part of ``new`` that is not debris, largest first. Raises InputError if none is."""
+    box = bounding_box(new)
+    if box is None:
+        raise InputError("implant: expected missing bone, got an empty volume; is this the right file?")
+    labels, count = ndimage.label(new[box], np.ones((3, 3, 3)))
+    sizes = np.bincount(labels.ravel())[1:] * geometry.voxel_volume / 1000
+    kept = [k for k in np.argsort(-sizes) if sizes[k] >= debris_ml]
+    if not kept:
+        raise InputError(
+            f"implant: expected a part of at least {debris_ml:g} ml, the largest of {count} has {sizes.max():.2f} ml;"
+            " lower refine.debris_ml to keep it"
+        )
+    if dropped := count - len(kept):
+        small = sizes.sum() - sizes[kept].sum()
+        notes.append(f"{dropped} parts smaller than {debris_ml:g} ml were left out, {small:.2f} ml in all.")
+    start = np.array([side.start for side in box])
+    return [np.argwhere(labels == k + 1) + start for k in kept]
+
+
+def _parts(skull: Volume, implant: Volume, far: NDArray, config: ImplantConfig, notes: list[str]) -> list[Part]:
+    """The solid of one defect, or two where it is split."""
+    box = bounding_box(implant.array)
+    assert box is not None
+    x, y, z = (int(np.ceil(NEAR / step)) for step in skull.geometry.spacing)
+    near = grow(box, (x, y, z), skull.array.shape)
+    start = (near[0].start, near[1].start, near[2].start)
+    geometry = skull.geometry.crop(start, skull.array[near].shape)
+    bone, new = Volume(skull.array[near], geometry), Volume(implant.array[near], geometry)
+    contact = geometry.to_physical(np.argwhere(new.array & ndimage.binary_dilation(bone.array)))
+    if len(contact) == 0:
+        gap = ndimage.distance_transform_edt(~bone.array, sampling=geometry.spacing) if bone.array.any() else None
+        nearest = f"{gap[new.array].min():.1f} mm away" if gap is not None else f"more than {NEAR:g} mm away"
+        raise InputError(f"implant: touches the skull nowhere, the nearest bone is {nearest}; is it from this skull?")
+    points = coarse_points(new)
+    middle = head_middle(far, points)
+    normal = mean_normal(points, middle)
+    way = find_direction(far, points, normal, config.insertion.cone_deg)
+    pieces: list[Piece] = [(points, way, None)]
+    if way.lost > config.insertion.most_lost:
+        halves = split(far, points, normal, config.insertion.cone_deg)
+        losses = " and ".join(f"{100 * half[1].lost:.0f} %" for half in halves)
+        told = f"No direction lets it in without losing {100 * way.lost:.0f} % of its volume."
+        if config.insertion.split:
+            pieces = halves
+            notes.append(f"{told} It was split in two, which lose {losses}.")
+        else:
+            notes.append(f"{told} Split in two (insertion.split=true) the halves would lose {losses}.")
+    completed = patch(bone, new, config.refine)
+    mesh = implant_mesh(bone)
+    return [_solid(completed, mesh, middle, contact, far, piece, config) for piece in pieces]
+
+
+def split(bone: NDArray, points: NDArray, normal: NDArray, cone_deg: float) -> list[Piece]:
+    """Two halves of ``points`` [N, 3], each with its own direction and the plane [4] it stays behind (n · x <= d).
+
+    The cut is across the longest side of the implant.
+    """
+    centred = points - points.mean(axis=0)
+    axis = np.linalg.svd(centred - np.outer(centred @ normal, normal), full_matrices=False)[2][0]
+    at = float(points.mean(axis=0) @ axis)
+    halves: list[Piece] = []
+    for side in (1.0, -1.0):
+        half = points[(points @ axis - at) * side <= 0]
+        plane = np.append(axis * side, at * side)
+        own = half - bone.mean(axis=0)
+        own = (own / np.linalg.norm(own, axis=1, keepdims=True)).mean(axis=0)
+        halves.append((half, find_direction(bone, half, normal + own, cone_deg), plane))
+    return halves
+
+
+def _solid(
+    completed: Patch,
+    bone: Mesh,
+    middle: NDArray,
+    contact: NDArray,
+    far: NDArray,
+    piece: Piece,
+    config: ImplantConfig,
+) -> Part:
+    points, way, plane = piece
+    fit = config.fit
+    shape = thickened(completed.mesh, completed.implant, middle, fit.thickness_mm, fit.minimum_wall_mm, fit.inset_mm)
+    reach = config.fixation.length_mm if config.fixation.kind == "tabs" else 0.0
+    lattice = lattice_along(points, np.array(way.outward), config.solid.voxel_mm, BESIDE + 2.5 + reach)
+    carved = carve(shape, bone, points, lattice, fit, plane)
+    if not (carved.field < 0).any():
+        raise InputError(
+            f"fit.clearance_mm: nothing of the implant is left at {fit.clearance_mm:g} mm from the bone; choose a smaller one"
+        )
+    field = perforated(carved.field, lattice, config.perforation)
+    field = fixed(carved, field, shape, config.fixation)
+    field = engraved(field, lattice, config.engraving)
+    full = largest_shell(surface(field, lattice))
+    mesh = uncrossed(full, config.solid.tolerance_mm)
+    lost = {
+        **carved.lost_ml,
+        "features": volume_ml(carved.field, lattice.spacing[0]) - volume_ml(field, lattice.spacing[0]),
+    }
+    checks, maps = check_solid(
+        mesh, full, bone, shape, contact, far, replace(carved, field=field, lost_ml=lost), config
+    )
+    return Part(mesh, field, lattice, checks, maps)
+
+
+def uncrossed(full: Mesh, tolerance: float) -> Mesh:
+    """``full`` decimated as far as ``tolerance`` mm allows without folding a thin edge over itself, if need be not at all."""
+    for factor in (1, 0.5, 0.2):
+        mesh = decimated(full, tolerance * factor)
+        if crossing_count(mesh.vertices, mesh.triangles) == 0:
+            return mesh
+    return full
+
+
+def _grid(geometry: Geometry) -> str:
+    return f"{' × '.join(map(str, geometry.shape))} at {' × '.join(f'{s:.3g}' for s in geometry.spacing)} mm"

@@ -1,0 +1,65 @@
+"""From a field to one clean solid, and back to voxels."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import connected_components
+
+from cranial_sparse.geometry import Geometry
+from cranial_sparse.implant.field import Field
+from cranial_sparse.implant.mesh import Mesh, iso_surface
+from cranial_sparse.implant.topology import directed_edges, signed_volume
+
+
+def surface(field: Field, lattice: Geometry) -> Mesh:
+    """Where ``field`` is 0, LPS mm; closed, since the field is positive at the lattice's borders or padded there."""
+    index, triangles = iso_surface(np.pad(field, 1, constant_values=1.0), 0.0)
+    points = lattice.to_physical(index - 1)
+    if signed_volume(points, triangles) < 0:
+        triangles = triangles[:, ::-1]
+    return Mesh(points.astype(np.float32), np.ascontiguousarray(triangles, np.int32))
+
+
+def largest_shell(mesh: Mesh) -> Mesh:
+    """``mesh`` itself where it is one shell, else that of its shells with the most vertices."""
+    edges = directed_edges(mesh.triangles)
+    graph = sparse.coo_matrix((np.ones(len(edges), bool), edges.T), shape=(len(mesh.vertices),) * 2)
+    count, label = connected_components(graph, directed=False)
+    if count == 1:
+        return mesh
+    keep = label == np.bincount(label).argmax()
+    number = np.cumsum(keep) - 1
+    return Mesh(mesh.vertices[keep], number[mesh.triangles[keep[mesh.triangles[:, 0]]]].astype(np.int32))
+
+
+def decimated(mesh: Mesh, tolerance: float) -> Mesh:
+    """The same solid with the fewest triangles that keep within ``tolerance`` mm of it, still manifold (manifold3d).
+
+    Of separate shells the largest is kept. Raises ValueError where ``mesh`` is not a closed, oriented manifold.
+    """
+    from manifold3d import Error, Manifold
+    from manifold3d import Mesh as ManifoldMesh
+
+    body = Manifold(ManifoldMesh(np.ascontiguousarray(mesh.vertices), np.ascontiguousarray(mesh.triangles, np.uint32)))
+    if body.status() != Error.NoError:
+        raise ValueError(f"implant surface is not a manifold: {body.status()}")
+    light = max(body.simplify(tolerance).decompose(), key=Manifold.volume).to_mesh()
+    vertices = np.array(light.vert_properties, np.float32)[:, :3]  # its own arrays are read-only
+    return Mesh(vertices.copy(), np.array(light.tri_verts, np.int32))
+
+
+def voxels(field: Field, lattice: Geometry, grid: Geometry) -> NDArray[np.bool_]:
+    """The solid on another ``grid``: its voxels whose centres are inside."""
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in lattice.shape])).reshape(3, -1).T
+    box = grid.to_index(lattice.to_physical(corners))
+    low = np.clip(np.floor(box.min(axis=0)).astype(int), 0, grid.shape)
+    high = np.clip(np.ceil(box.max(axis=0)).astype(int) + 1, 0, grid.shape)
+    out = np.zeros(grid.shape, bool)
+    if (high <= low).any():
+        return out
+    matrix = np.linalg.inv(lattice.matrix) @ grid.matrix
+    offset = lattice.to_index(grid.to_physical(low))
+    size = tuple((high - low).tolist())
+    read = ndimage.affine_transform(field, matrix, offset, size, order=1, mode="constant", cval=1.0, prefilter=False)
+    out[tuple(map(slice, low, high))] = read < 0
+    return out
