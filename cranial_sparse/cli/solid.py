@@ -154,7 +154,7 @@ def describe(made: Design, out: Path) -> list[str]:
     for name, part in zip(part_names(len(made.parts)), made.parts, strict=True):
         checks = part.checks
         lines.append(
-            f"{name}: {figure(checks['volume'])}, {figure(checks['mass'])}, wall {figure(checks['wall, least'])} at least,"
+            f"{name}: {figure(checks['volume'])}, {figure(checks['mass'])},"
             f" {'all checks passed' if checks.passed else 'CHECKS FAILED'}, {out}"
         )
         lines += [

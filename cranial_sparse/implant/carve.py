@@ -50,7 +50,8 @@ def carve(
     if plane is not None:
         inside = np.maximum(inside, behind(plane, lattice, config.clearance_mm / 2))
     lowest = np.argmax(inside < 0, axis=2) - 2  # nothing below the patch matters: it moves up
-    above = (inside < 0).any(axis=2)[:, :, None] & (np.arange(lattice.shape[2]) >= lowest[:, :, None])
+    crossed = np.asarray((inside < 0).any(axis=2))
+    above = crossed[:, :, None] & (np.arange(lattice.shape[2]) >= lowest[:, :, None])
     width = int(np.ceil((config.clearance_mm + config.temporal_mm) / voxel)) + 1
     distance = distance_field(bone, Scene(bone), lattice, width, above)
     gap = distance - config.clearance_mm - temporal_gap(lattice, columns, config.temporal_mm)[:, :, None]
@@ -60,7 +61,7 @@ def carve(
     final = largest(fields[-1], seeds)
     sizes = [volume_ml(field, voxel) for field in (*fields, final)]
     lost = dict(zip(("clearance", "undercut", "edges", "loose parts"), (-np.diff(sizes)).tolist(), strict=True))
-    opening = (largest(fields[0], seeds) < 0).any(axis=2)
+    opening = np.asarray((fields[0] < 0).any(axis=2)) & ndimage.binary_dilation(flat, iterations=round(1 / voxel))
     return Carved(final, opening, lattice, sizes[0], lost)
 
 

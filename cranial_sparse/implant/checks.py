@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from cranial_sparse.implant.carve import Carved
 from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.insertion import sweep
 from cranial_sparse.implant.intersections import crossing_count
 from cranial_sparse.implant.mesh import Mesh
-from cranial_sparse.implant.rim import Rim, rim
+from cranial_sparse.implant.rim import SHEET, Rim, rim
 from cranial_sparse.implant.settings import ImplantConfig
 from cranial_sparse.implant.surface import vertex_normals
 from cranial_sparse.implant.topology import surface_area
@@ -82,7 +83,7 @@ def check_solid(
     moved = sweep(solid, samples, bone, skull, far, lattice)
     items = [
         *_solid_checks(solid, full, samples),
-        *_wall_checks(solid, maps, edge, lattice.direction, config),
+        *_wall_checks(solid, maps, completed, edge, config),
         *_rim_checks(edge, config),
         _limit("insertion collisions", moved.collisions, "", 0, of=f"of {moved.rays:,} rays"),
         Check("least gap on the way out", moved.least_gap, "mm"),
@@ -114,22 +115,23 @@ def _solid_checks(solid: Mesh, full: Mesh, samples: NDArray) -> list[Check]:
     ]
 
 
-def _wall_checks(
-    solid: Mesh, maps: Maps, edge: Rim, direction: tuple[float, ...], config: ImplantConfig
-) -> list[Check]:
-    """The wall is what lies further than WALL_MARGIN from the rim; its least thickness is the 1st percentile of the map."""
-    from scipy.spatial import cKDTree
-
-    flat = np.reshape(direction, (3, 3))[:, :2]
-    inside = np.ones(len(solid.vertices), bool)
-    if len(edge.points):
-        inside = cKDTree(edge.points @ flat).query(solid.vertices @ flat)[0] > WALL_MARGIN
-    wall = maps.thickness[inside]
-    least = float(np.quantile(wall, 0.01)) if len(wall) else 0.0
+def _wall_checks(solid: Mesh, maps: Maps, patch: Scene, edge: Rim, config: ImplantConfig) -> list[Check]:
+    """The wall is what lies between the two tables, further than WALL_MARGIN from their rims: the slope of an oblique cut is
+    the edge's matter. Its least thickness is the 1st percentile of the map.
+    """
+    opposite = solid.vertices - maps.thickness[:, None] * vertex_normals(solid)
+    wall = (patch.distance(solid.vertices) < SHEET) & (patch.distance(opposite) < SHEET)
+    rims = np.concatenate([edge.points, edge.below])
+    if len(rims):
+        wall &= cKDTree(rims).query(solid.vertices)[0] > WALL_MARGIN
+    found = maps.thickness[wall]
+    if len(found) == 0:
+        return []
     wanted = config.fit.minimum_wall_mm
+    least = float(np.quantile(found, 0.01))
     return [
         Check("wall, least", least, "mm", f"at least {wanted:g} less a tenth", least >= 0.9 * wanted),
-        Check("wall, median", float(np.median(wall)) if len(wall) else 0.0, "mm"),
+        Check("wall, median", float(np.median(found)), "mm"),
     ]
 
 
@@ -183,8 +185,8 @@ def covered(carved: Carved) -> float:
 
     The opening is where the completed skull is solid and the defective one lets the direction through.
     """
-    solid = (carved.field < 0).any(axis=2)
-    return float(solid.sum() / max(1, carved.opening.sum()))
+    solid = np.asarray((carved.field < 0).any(axis=2))
+    return float((solid & carved.opening).sum() / max(1, carved.opening.sum()))
 
 
 def thickness(solid: Mesh) -> NDArray[np.float32]:

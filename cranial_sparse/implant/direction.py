@@ -10,6 +10,7 @@ from cranial_sparse.geometry import Volume
 COARSE = 1.6  # mm: the loss is a share of a volume, and the solid is made exactly later
 TILT = 0.02  # share of volume that a direction one radian off the mean normal must gain: straight in is easier
 FIRST, NEXT, ROUNDS = 150, 12, 3
+THINNED = 4  # of so many points one is looked at in the first round
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,15 @@ def find_direction(bone: NDArray, implant: NDArray, normal: NDArray, cone_deg: f
     """Try directions up to ``cone_deg`` from ``normal`` [3], coarse to fine, on ``coarse_points`` [N, 3] of both, mm."""
     normal = normal / np.linalg.norm(normal)
     tried = cone(normal, np.radians(cone_deg), FIRST)
-    best, score, lost = normal, np.inf, 1.0
     spread = np.radians(cone_deg) * 2 / np.sqrt(FIRST)
-    for _ in range(ROUNDS):
-        for one in tried:
-            share = blocked_share(bone, implant, one)
-            value = share + TILT * np.arccos(np.clip(one @ normal, -1, 1))
-            if value < score:
-                best, score, lost = one, value, share
-        tried = cone(best, spread, NEXT)
+    for number in range(ROUNDS):
+        thin, cell = (THINNED, THINNED ** (1 / 3) * COARSE) if number == 0 else (1, COARSE)
+        lost = np.array([blocked_share(bone[::thin], implant[::thin], one, cell) for one in tried])
+        best = int(np.argmin(lost + TILT * np.arccos(np.clip(tried @ normal, -1, 1))))
+        way, share = tried[best], float(lost[best])
+        tried = cone(way, spread, NEXT)  # itself first
         spread /= 2.5
-    return Direction((float(best[0]), float(best[1]), float(best[2])), float(lost))
+    return Direction((float(way[0]), float(way[1]), float(way[2])), share)
 
 
 def blocked_share(bone: NDArray, implant: NDArray, outward: NDArray, cell: float = COARSE) -> float:

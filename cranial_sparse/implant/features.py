@@ -98,9 +98,8 @@ def _tab(carved: Carved, patch: Mesh, flat: Field, footprint: NDArray[np.bool_],
     outer = np.arange(above.shape[2]) >= (top - int(np.ceil((ROOT + 1) / voxel)))[:, :, None]
     floor = np.where(footprint, -ROOT, ABOVE_BONE)[:, :, None]
     plate = np.maximum(np.maximum(above - thickness, floor - above), flat[:, :, None])
-    return np.where(outer & where & (above < 0).any(axis=2)[:, :, None], plate, np.float32(2 * voxel)).astype(
-        np.float32
-    )
+    there = outer & where & np.asarray((above < 0).any(axis=2))[:, :, None]
+    return np.where(there, plate, np.float32(2 * voxel)).astype(np.float32)
 
 
 def _capsules(shape: tuple[int, ...], start: NDArray, end: NDArray, radius: float, voxel: float) -> Field:

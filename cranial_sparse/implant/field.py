@@ -43,7 +43,7 @@ def distance_field(
     reach = np.float32((width + 1) * lattice.spacing[0])
     band = near_surface(mesh, lattice, width)
     if where is not None:
-        band &= where
+        band = band & where
     field = np.full(lattice.shape, np.nan, np.float32)
     field[band] = np.clip(scene.signed_distance(lattice.to_physical(np.argwhere(band))), -reach, reach)
     return filled_from_above(field, reach)
@@ -64,7 +64,7 @@ def near_surface(mesh: Mesh, lattice: Geometry, width: int) -> NDArray[np.bool_]
     """Voxels within ``width`` (along every axis) of a triangle, whose sides may be up to three voxels long."""
     corners = lattice.to_index(mesh.vertices).astype(np.float32)
     shape = np.array(lattice.shape)
-    inside = ((corners > -2) & (corners < shape + 1)).all(axis=1)
+    inside = np.asarray(((corners > -2) & (corners < shape + 1)).all(axis=1))
     triangles = mesh.triangles[inside[mesh.triangles].any(axis=1)]
     a, b, c = (corners[triangles[:, k]] for k in range(3))
     hit = np.zeros(lattice.shape, np.uint8)

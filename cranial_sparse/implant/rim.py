@@ -30,13 +30,14 @@ class Rim:
 
     ``gap``: smallest distance from implant to bone through the thickness. ``outer``: how far the implant's outer surface
     stands out over the bone's, continued across the gap. ``inner`` [M],
-    at stations of the inner rim: how far its inner surface lies below the bone's.
+    at the points ``below`` [M, 3] of the inner rim: how far its inner surface lies below the bone's.
     ``free`` bool [N]: no bone to join here, nothing is measured.
     """
 
     points: NDArray[np.float64]
     gap: NDArray[np.float64]
     outer: NDArray[np.float64]
+    below: NDArray[np.float64]
     inner: NDArray[np.float64]
     free: NDArray[np.bool_]
 
@@ -71,11 +72,11 @@ def rim(solid: Mesh, bone: Scene, patch: Scene, samples: NDArray, contact: NDArr
         points = np.column_stack([outline * PIXEL, height]) @ axes.T + lattice.origin
         free = np.ones(len(outline), bool) if joins is None else joins.query(points)[0] > JOINED
         rims.append((outline, points, free, np.where(free, np.nan, sign * steps(outline, mine, theirs))))
-    (outline, points, free, outer), (_, _, _, inner) = rims
+    (outline, points, free, outer), (_, below, _, inner) = rims
     near = cKDTree(flat).query_ball_point(outline * PIXEL, SPACING)
     gap = np.array([distance[i].min() if i else np.nan for i in near])
     gap[free] = np.nan
-    return Rim(points, gap, outer, inner, free)
+    return Rim(points, gap, outer, below, inner, free)
 
 
 def on_surface(height: NDArray, surface: Scene, rays: Geometry, up: int) -> NDArray[np.float64]:

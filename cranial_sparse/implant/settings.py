@@ -84,7 +84,7 @@ class EngravingConfig:
 class SolidConfig:
     """Resolution of the solid."""
 
-    voxel_mm: float = 0.4  # of the lattice that the solid is made on
+    voxel_mm: float = 0.5  # of the lattice that the solid is made on
     tolerance_mm: float = 0.02  # how far the decimated surface may be from the full one
 
 

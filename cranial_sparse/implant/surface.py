@@ -13,7 +13,7 @@ from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.settings import RefineConfig
 from cranial_sparse.implant.topology import directed_edges, signed_volume
 
-DETAIL = 0.8  # mm between the vertices of the patch: enough for what fairing leaves
+DETAIL = 1.0  # mm between the vertices of the patch: enough for what fairing leaves
 FRINGE = 0.8  # mm of bone next to the implant whose surface may give way: union and blur have rounded its edge
 
 
