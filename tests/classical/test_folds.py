@@ -27,6 +27,15 @@ def distances(tmp_path: Path) -> Path:
     return tmp_path / "distances.npz"
 
 
+def test_folds_are_of_one_size_and_keep_one_head_together() -> None:
+    names = [f"{k:03d}" for k in range(70)]
+    fold = folds.assigned(names)
+    assert fold[names.index("011")] == fold[names.index("042")]
+    assert sorted(np.bincount(fold)) in ([13, 14, 14, 14, 15], [14] * 5)
+    without = folds.assigned([name for name in names if name != "042"])
+    assert sorted(np.bincount(without)) == [13, 14, 14, 14, 14]
+
+
 def test_a_model_has_not_seen_the_fold_of_its_skull(distances: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     monkeypatch.setattr(
