@@ -8,8 +8,8 @@ MATERIALS = ("peek", "pmma", "titanium", "bioceramic")
 EXAMPLES = """\
 examples:
   cranial-sparse design results/case/implant.nrrd --skull skull.nrrd --out solid
-  cranial-sparse design implant.nrrd --skull skull.nrrd --out solid --preset titanium fit.temporal_mm=3
-  cranial-sparse design implant.nrrd --skull skull.nrrd --out solid engraving.text=A17 perforation.pattern=hexagonal
+  cranial-sparse design implant.nrrd --skull skull.nrrd --out solid --preset titanium --set fit.temporal_mm=3
+  cranial-sparse design implant.nrrd --skull skull.nrrd --out solid --set engraving.text=A17 perforation.pattern=hexagonal
 
 The folder DIR gets:
   implant.stl .ply .3mf .glb   the finished solid, patient coordinates (LPS, mm; .glb in metres, y up); a defect in
@@ -48,7 +48,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--pdf", action="store_true", help="print the page to report.pdf; needs Chromium or Chrome")
     parser.add_argument("--strict", action="store_true", help="exit with status 3 where a check failed")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in DIR")
-    parser.add_argument("options", nargs="*", metavar="KEY=VALUE", help="options, over the preset and the file")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="options, over the preset and the file: --set fit.clearance_mm=0.8 engraving.text=A17",
+    )
     parser.set_defaults(run=run)
 
 
@@ -57,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from cranial_sparse.cli.solid import DesignOptions, design_case
     from cranial_sparse.implant.settings import load_implant_config
 
-    config = load_implant_config(args.preset, args.config, args.options)
+    config = load_implant_config(args.preset, args.config, args.set)
     options = DesignOptions(config, args.threshold, args.truth, args.pdf, args.overwrite)
     passed = design_case(args.implant, args.skull, args.out, options)
     return 3 if args.strict and not passed else 0

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.distances import Scene
-from cranial_sparse.implant.field import Field, distance_field, flat_distance, swept, volume_ml
+from cranial_sparse.implant.field import Field, common, distance_field, flat_distance, swept, volume_ml
 from cranial_sparse.implant.mesh import Mesh
 from cranial_sparse.implant.settings import FitConfig
 
@@ -21,7 +21,8 @@ LATERAL = 0.4  # least share of left-right in the direction of insertion for an 
 class Carved:
     """``field`` [X, Y, Z] mm, negative inside the implant. ``lost_ml`` says what each step took away of ``whole_ml``.
 
-    ``opening`` bool [X, Y]: where the missing bone is seen along the last axis.
+    ``opening`` bool [X, Y]: where the missing bone is seen along the last axis. ``tabs`` bool [X, Y]: where
+    tabs reach over it and the bone.
     """
 
     field: Field
@@ -29,6 +30,7 @@ class Carved:
     lattice: Geometry
     whole_ml: float
     lost_ml: dict[str, float]
+    tabs: NDArray[np.bool_] | None = None
 
 
 def carve(
@@ -55,9 +57,10 @@ def carve(
     width = int(np.ceil((config.clearance_mm + config.temporal_mm) / voxel)) + 1
     distance = distance_field(bone, Scene(bone), lattice, width, above)
     gap = distance - config.clearance_mm - temporal_gap(lattice, columns, config.temporal_mm)[:, :, None]
-    fields = [np.maximum(inside, -each) for each in (distance, gap, swept(gap))]
-    goes_in = fields[-1]
-    fields.append(np.maximum(goes_in, thin_edges(goes_in, voxel, config.minimum_edge_mm)[:, :, None]))
+    fields = [np.maximum(inside, -each) for each in (distance, gap)]
+    fields.append(common(inside, -swept(gap), voxel))
+    feathers = thin_edges(fields[-1], voxel, config.minimum_edge_mm)
+    fields.append(common(fields[-1], feathers[:, :, None], voxel) if (feathers > 0).any() else fields[-1])
     final = largest(fields[-1], seeds)
     sizes = [volume_ml(field, voxel) for field in (*fields, final)]
     lost = dict(zip(("clearance", "undercut", "edges", "loose parts"), (-np.diff(sizes)).tolist(), strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.carve import Carved
 from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.insertion import sweep
@@ -22,6 +23,7 @@ STEP = 0.3, 0.5  # mm at the outer rim, median and 95th percentile
 INTRUSION = 1.0  # mm below the neighbouring inner table, 95th percentile
 COVERED = 0.9  # share of the opening
 WALL_MARGIN = 3.0  # mm from the rim within which the edge's own limit counts, not the wall's
+ALONG = 0.9  # least cosine between a table and a solid's surface that lies on it
 SUPPORTED = np.cos(np.radians(45))  # faces that look down more steeply than 45 degrees are printed on supports
 
 
@@ -77,7 +79,7 @@ def check_solid(
     lattice = carved.lattice
     skull, completed = Scene(bone), Scene(patch)
     samples = sampled(solid, DENSITY)
-    body = samples[completed.signed_distance(samples) < 0.05]  # tabs lie on the bone, not at its rim
+    body = samples if carved.tabs is None else samples[~covered_by(carved.tabs, lattice, samples)]
     edge = rim(solid, skull, completed, body, contact, lattice)
     maps = Maps(thickness(solid), skull.distance(solid.vertices))
     moved = sweep(solid, samples, bone, skull, far, lattice)
@@ -120,7 +122,10 @@ def _wall_checks(solid: Mesh, maps: Maps, patch: Scene, edge: Rim, config: Impla
     the edge's matter. Its least thickness is the 1st percentile of the map.
     """
     opposite = solid.vertices - maps.thickness[:, None] * vertex_normals(solid)
-    wall = (patch.distance(solid.vertices) < SHEET) & (patch.distance(opposite) < SHEET)
+    closest, normals = patch.closest(solid.vertices)
+    wall = np.linalg.norm(solid.vertices - closest, axis=1) < SHEET
+    wall &= np.einsum("ij,ij->i", normals, vertex_normals(solid)) > ALONG
+    wall &= patch.distance(opposite) < SHEET
     rims = np.concatenate([edge.points, edge.below])
     if len(rims):
         wall &= cKDTree(rims).query(solid.vertices)[0] > WALL_MARGIN
@@ -187,6 +192,12 @@ def covered(carved: Carved) -> float:
     """
     solid = np.asarray((carved.field < 0).any(axis=2))
     return float((solid & carved.opening).sum() / max(1, carved.opening.sum()))
+
+
+def covered_by(flat: NDArray[np.bool_], lattice: Geometry, points: NDArray) -> NDArray[np.bool_]:
+    """Which points [N, 3] lie above or below ``flat`` [X, Y] along the lattice's last axis."""
+    at = np.clip(np.rint(lattice.to_index(points)[:, :2]).astype(int), 0, np.array(flat.shape) - 1)
+    return flat[at[:, 0], at[:, 1]]
 
 
 def thickness(solid: Mesh) -> NDArray[np.float32]:

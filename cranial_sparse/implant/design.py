@@ -10,8 +10,9 @@ from scipy import ndimage
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.carve import BESIDE, carve
-from cranial_sparse.implant.checks import Checks, Maps, check_solid
+from cranial_sparse.implant.checks import FAITHFUL, Checks, Maps, check_solid
 from cranial_sparse.implant.direction import Direction, coarse_points, find_direction, head_middle, mean_normal
+from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.features import engraved, fixed, perforated
 from cranial_sparse.implant.field import Field, lattice_along, volume_ml
 from cranial_sparse.implant.intersections import crossing_count
@@ -171,29 +172,31 @@ def _solid(
         raise InputError(
             f"fit.clearance_mm: nothing of the implant is left at {fit.clearance_mm:g} mm from the bone; choose a smaller one"
         )
-    field = perforated(carved.field, lattice, config.perforation)
-    field = fixed(carved, field, shape, config.fixation)
-    field = engraved(field, lattice, config.engraving)
-    full = largest_shell(surface(field, lattice))
+    field, text = engraved(carved.field, lattice, config.engraving)
+    field = perforated(field, lattice, config.perforation, text)
+    finished = fixed(replace(carved, field=field), shape, bone, config.fixation)
+    full = largest_shell(surface(finished.field, lattice))
     mesh = uncrossed(full, config.solid.tolerance_mm)
     lost = {
         **carved.lost_ml,
-        "features": volume_ml(carved.field, lattice.spacing[0]) - volume_ml(field, lattice.spacing[0]),
+        "features": volume_ml(carved.field, lattice.spacing[0]) - volume_ml(finished.field, lattice.spacing[0]),
     }
-    checks, maps = check_solid(
-        mesh, full, bone, shape, contact, far, replace(carved, field=field, lost_ml=lost), config
-    )
-    return Part(mesh, field, lattice, checks, maps)
+    checks, maps = check_solid(mesh, full, bone, shape, contact, far, replace(finished, lost_ml=lost), config)
+    return Part(mesh, finished.field, lattice, checks, maps)
 
 
 def uncrossed(full: Mesh, tolerance: float) -> Mesh:
-    """``full`` decimated as far as ``tolerance`` mm allows without folding a thin edge over itself, if need be not at all."""
+    """``full`` decimated as far as ``tolerance`` mm allows without folding a thin edge over itself or losing a groove, if need
+    be not at all.
+    """
     for factor in (1, 0.5, 0.2):
         mesh = decimated(full, tolerance * factor)
-        if crossing_count(mesh.vertices, mesh.triangles) == 0:
+        kept = Scene(mesh).distance(full.vertices[::5]).max() < FAITHFUL
+        if kept and crossing_count(mesh.vertices, mesh.triangles) == 0:
             return mesh
     return full
 
 
 def _grid(geometry: Geometry) -> str:
-    return f"{' × '.join(map(str, geometry.shape))} at {' × '.join(f'{s:.3g}' for s in geometry.spacing)} mm"
+    size = f"{' × '.join(map(str, geometry.shape))} at {' × '.join(f'{s:.3g}' for s in geometry.spacing)} mm"
+    return f"{size} from ({', '.join(f'{v:.4g}' for v in geometry.origin)})"

@@ -1,5 +1,7 @@
 """Perforations, fixation and an engraved identifier, cut into or joined to an implant's field."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -8,25 +10,33 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.carve import Carved
 from cranial_sparse.implant.distances import Scene
-from cranial_sparse.implant.field import Field, distance_field, flat_distance
+from cranial_sparse.implant.field import Field, distance_field, flat_distance, swept
 from cranial_sparse.implant.mesh import Mesh
 from cranial_sparse.implant.settings import EngravingConfig, FixationConfig, PerforationConfig
 
-ABOVE_BONE = 0.1  # mm between a tab and the bone below it
+ABOVE_BONE = 0.2  # mm between a tab and the bone below it
 INTO = 4.0  # mm that a tab reaches over the implant
 ROOT = 1.5  # mm that it goes into it
+BOLDER = 0.2  # mm that a letter's strokes are wider than the font's to every side, so that they print
 
 
-def perforated(field: Field, lattice: Geometry, config: PerforationConfig) -> Field:
-    """``field`` with round holes along the last axis in a regular pattern, none nearer to the rim than the margin."""
+def perforated(
+    field: Field, lattice: Geometry, config: PerforationConfig, taken: NDArray[np.bool_] | None = None
+) -> Field:
+    """``field`` with round holes along the last axis in a regular pattern, none nearer than the margin to the rim or to what is
+    ``taken`` (bool [X, Y]).
+    """
     if config.pattern == "none":
         return field
     voxel = lattice.spacing[0]
-    room = ndimage.distance_transform_edt((field < 0).any(axis=2)) * voxel
+    room = np.asarray((field < 0).any(axis=2))
+    if taken is not None:
+        room = room & ~taken
+    clear = ndimage.distance_transform_edt(np.pad(room, 1))[1:-1, 1:-1] * voxel
     middles = [
         p
-        for p in _pattern(room.shape, config.pitch_mm / voxel, config.pattern)
-        if room[tuple(np.rint(p).astype(int))] >= config.margin_mm + config.diameter_mm / 2
+        for p in _pattern(clear.shape, config.pitch_mm / voxel, config.pattern)
+        if clear[tuple(np.rint(p).astype(int))] >= config.margin_mm + config.diameter_mm / 2
     ]
     return drilled(field, lattice, np.reshape(middles, (-1, 2)), config.diameter_mm)
 
@@ -54,15 +64,15 @@ def _pattern(shape: tuple[int, ...], pitch: float, pattern: str) -> NDArray[np.f
     return points[((points >= 0) & (points <= np.array(shape) - 1)).all(axis=1)]
 
 
-def fixed(carved: Carved, field: Field, patch: Mesh, config: FixationConfig) -> Field:
-    """``field`` with tabs or screw holes at places along the rim.
+def fixed(carved: Carved, patch: Mesh, bone: Mesh, config: FixationConfig) -> Carved:
+    """The implant with tabs over the ``bone``, or screw holes, at places along the rim.
 
     Places given in the config go to the point of the rim that is closest along the direction of insertion; else ``count`` of
     them are spread evenly along the outline. Raises InputError where there is no room for them.
     """
     if config.kind == "none" or (config.count == 0 and not config.places):
-        return field
-    lattice, voxel = carved.lattice, carved.lattice.spacing[0]
+        return carved
+    field, lattice, voxel = carved.field, carved.lattice, carved.lattice.spacing[0]
     footprint = np.asarray((field < 0).any(axis=2))
     depth = flat_distance(footprint, voxel, 1e9)  # negative inside
     outline = _outline(footprint)
@@ -82,22 +92,25 @@ def fixed(carved: Carved, field: Field, patch: Mesh, config: FixationConfig) -> 
                 f"fixation: {int((room < config.hole_mm).sum())} of {len(places)} screw holes {config.margin_mm:g} mm from the"
                 " rim do not fit into the implant; give other places or a smaller margin"
             )
-        return drilled(field, lattice, middles, config.hole_mm)
+        return replace(carved, field=drilled(field, lattice, middles, config.hole_mm))
     start, end = places - outward * INTO / voxel, places + outward * (config.length_mm - config.width_mm / 2) / voxel
     flat = _capsules(depth.shape, start, end, config.width_mm / 2, voxel)
-    tab = _tab(carved, patch, flat, footprint, config.thickness_mm)
-    return drilled(np.minimum(field, tab), lattice, end, config.hole_mm)
+    tab = _tab(carved, patch, bone, flat, footprint, config.thickness_mm)
+    return replace(carved, field=drilled(np.minimum(field, tab), lattice, end, config.hole_mm), tabs=flat < voxel)
 
 
-def _tab(carved: Carved, patch: Mesh, flat: Field, footprint: NDArray[np.bool_], thickness: float) -> Field:
-    """A plate of ``thickness`` mm over the patch's outer surface where ``flat`` is negative, rooted in the implant."""
+def _tab(carved: Carved, patch: Mesh, bone: Mesh, flat: Field, footprint: NDArray[np.bool_], thickness: float) -> Field:
+    """A plate over the patch's outer surface where ``flat`` is negative, rooted in the implant, lifted off the bone on its way
+    out too; ``thickness`` mm above the surface.
+    """
     lattice, voxel = carved.lattice, carved.lattice.spacing[0]
     where = (flat < 2 * voxel)[:, :, None]
     above = distance_field(patch, Scene(patch), lattice, int(np.ceil(max(thickness, ROOT) / voxel)) + 1, where)
+    off = swept(distance_field(bone, Scene(bone), lattice, 2, where))
     top = above.shape[2] - 1 - np.argmax((above < 0)[:, :, ::-1], axis=2)
     outer = np.arange(above.shape[2]) >= (top - int(np.ceil((ROOT + 1) / voxel)))[:, :, None]
-    floor = np.where(footprint, -ROOT, ABOVE_BONE)[:, :, None]
-    plate = np.maximum(np.maximum(above - thickness, floor - above), flat[:, :, None])
+    floor = np.where(footprint, -ROOT, 0)[:, :, None]
+    plate = np.maximum(np.maximum(above - thickness, floor - above), np.maximum(flat[:, :, None], ABOVE_BONE - off))
     there = outer & where & np.asarray((above < 0).any(axis=2))[:, :, None]
     return np.where(there, plate, np.float32(2 * voxel)).astype(np.float32)
 
@@ -126,41 +139,48 @@ def _outline(footprint: NDArray[np.bool_]) -> NDArray[np.float64]:
     )
 
 
-def engraved(field: Field, lattice: Geometry, config: EngravingConfig) -> Field:
-    """``field`` with the text cut in where the footprint is widest, readable from the side it is on.
+def engraved(field: Field, lattice: Geometry, config: EngravingConfig) -> tuple[Field, NDArray[np.bool_]]:
+    """``field`` with the text cut in where the footprint is widest, readable from the side it is on, and its box [X, Y].
 
     Raises InputError where the text does not fit, or is deeper than half the wall there.
     """
+    taken = np.zeros(field.shape[:2], bool)
     if not config.text:
-        return field
+        return field, taken
     voxel = lattice.spacing[0]
     letters = _letters(config.text, config.height_mm / voxel)
+    upward = field if config.side == "outer" else field[:, :, ::-1]
     if config.side == "inner":
         letters = letters[::-1]  # seen from below
     solid = field < 0
     footprint = np.asarray(solid.any(axis=2))
-    low = np.argmax(solid, axis=2)
-    high = solid.shape[2] - np.argmax(solid[:, :, ::-1], axis=2)
-    room = ndimage.distance_transform_edt(footprint)
+    room = ndimage.distance_transform_edt(np.pad(footprint, 1))[1:-1, 1:-1]
     middle = np.array(np.unravel_index(int(room.argmax()), room.shape))
     corner = middle - np.array(letters.shape) // 2
-    box = tuple(slice(int(c), int(c) + n) for c, n in zip(corner, letters.shape, strict=True))
-    fits = (corner >= 0).all() and footprint[box].shape == letters.shape and footprint[box][letters].all()
-    if not fits or (high - low)[box][letters].min() * voxel < 2 * config.depth_mm:
+    box = tuple(slice(max(0, int(c)), max(0, int(c) + n)) for c, n in zip(corner, letters.shape, strict=True))
+    fits = footprint[box].shape == letters.shape and bool(footprint[box][letters].all())
+    if not fits or solid.sum(axis=2)[box][letters].min() * voxel < 2 * config.depth_mm:
         raise InputError(
             f"engraving.text: '{config.text}' at {config.height_mm:g} mm does not fit on this implant; shorten it, or choose a"
             " smaller height or depth"
         )
+    taken[box] = True
     flat = np.full(footprint.shape, 2 * voxel, np.float32)
-    flat[box] = flat_distance(letters, voxel, 2 * voxel)
-    z = np.arange(field.shape[2])
-    surface = ndimage.gaussian_filter(
-        np.where(footprint, low if config.side == "inner" else high - 1, 0).astype(float), 2.0
-    )
-    surface /= np.maximum(ndimage.gaussian_filter(footprint.astype(float), 2.0), 1e-6)
-    below = (z - surface[:, :, None]) * voxel * (1 if config.side == "inner" else -1)
-    groove = np.maximum(flat[:, :, None], below - config.depth_mm)
-    return np.maximum(field, -np.maximum(groove, -2 * voxel)).astype(np.float32)
+    flat[box] = flat_distance(letters, voxel, 2 * voxel) - BOLDER
+    depth = (_top(upward) - np.arange(field.shape[2])[None, None, :]) * voxel
+    groove = np.maximum(flat[:, :, None], depth - config.depth_mm)
+    cut = np.maximum(upward, -groove)
+    return np.ascontiguousarray(cut if config.side == "outer" else cut[:, :, ::-1], np.float32), taken
+
+
+def _top(field: Field) -> NDArray[np.float64]:
+    """Height [X, Y, 1] in voxels of the highest zero of a field, between voxels; 0 where it has none."""
+    solid = field < 0
+    top = field.shape[2] - 1 - np.argmax(solid[:, :, ::-1], axis=2)
+    above = np.minimum(top + 1, field.shape[2] - 1)
+    inner, outer = (np.take_along_axis(field, at[:, :, None], axis=2) for at in (top, above))
+    height = top[:, :, None] + inner / np.minimum(inner - outer, -1e-6)
+    return np.where(np.asarray(solid.any(axis=2))[:, :, None], height, 0.0)
 
 
 def _letters(text: str, height: float) -> NDArray[np.bool_]:

@@ -75,8 +75,8 @@ class EngravingConfig:
     """An identifier cut into the solid where it is widest."""
 
     text: str = ""
-    height_mm: float = 5.0  # of a capital letter
-    depth_mm: float = 0.4
+    height_mm: float = 7.0  # of a capital letter
+    depth_mm: float = 0.6
     side: str = "inner"  # one of SIDES
 
 

@@ -52,12 +52,13 @@ def patch(skull: Volume, implant: Volume, config: RefineConfig) -> Patch:
     to_new, to_bone, to_changed = (
         ndimage.map_coordinates(f, at, order=1) * DETAIL for f in (to_new, to_bone, to_changed)
     )
-    free = to_changed < FRINGE
+    new = to_bone > to_new  # of its own voxels a surface may be a whole one away
+    free = new | (to_changed < FRINGE)
     weight = np.clip(to_bone / max(config.rim_mm, 1e-6), 0, 1) ** 4  # a plate bends over the fourth root of its pull
     if config.fairing_mm > 0:
         points = faired(points, triangles, free, weight, config.fairing_mm)
     mesh = Mesh(points.astype(np.float32), np.ascontiguousarray(triangles, np.int32))
-    return Patch(mesh, free, free & (to_bone > to_new))
+    return Patch(mesh, free, new)
 
 
 def cracks(field: NDArray[np.float32], to_new: NDArray[np.float32], radius: float) -> NDArray[np.bool_]:

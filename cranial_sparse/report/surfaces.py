@@ -70,9 +70,8 @@ def pack(
     step = float((mesh.vertices - low).max()) / 65535 or 1.0
     values = np.rint((mesh.vertices - low) / step).astype("<u2")
     corner = (float(low[0]), float(low[1]), float(low[2]))
-    return Layer(
-        name, corner, step, _text(values), _text(mesh.triangles.astype("<u4")), tuple(m.packed() for m in maps)
-    )
+    triangles = _text(mesh.triangles.astype("<u4"))
+    return Layer(name, corner, step, _text(values), triangles, tuple(m.packed() for m in maps), outward)
 
 
 def _text(array: NDArray) -> str:
