@@ -42,6 +42,8 @@ def merge(kind: type, config: DictConfig, top: str | list[str], source: str) -> 
     """
     try:
         loaded = OmegaConf.create(top) if isinstance(top, str) else OmegaConf.from_dotlist(top)
+        if not isinstance(loaded, DictConfig):
+            raise InputError(f"{source}: expected keys with their values, got a list")
         merged = OmegaConf.merge(config, loaded)
     except (OmegaConfBaseException, yaml.YAMLError) as error:
         key = getattr(error, "full_key", None) or source

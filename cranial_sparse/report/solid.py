@@ -13,6 +13,7 @@ from cranial_sparse.implant.mesh import Mesh
 from cranial_sparse.report.maps import ColourMap
 
 CLEARANCE = 3.0  # mm shown
+THICKEST = 1.5  # medians shown: along the normals of a rim it is the width of the whole implant
 DEVIATION = 2.0
 
 
@@ -35,7 +36,7 @@ def solid_view(design: Design, truth: Mesh | None = None) -> SolidView:
     thickness = np.concatenate([part.maps.thickness for part in design.parts])
     clearance = np.concatenate([part.maps.clearance for part in design.parts])
     maps = [
-        ColourMap("Thickness", "mm", thickness, 0.0, float(np.ceil(np.quantile(thickness, 0.98)))),
+        ColourMap("Thickness", "mm", thickness, 0.0, float(np.ceil(THICKEST * np.median(thickness)))),
         ColourMap("Clearance", "mm", clearance, 0.0, CLEARANCE),
     ]
     if truth is not None:
