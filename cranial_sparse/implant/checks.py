@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from cranial_sparse.geometry import Geometry
@@ -190,7 +191,7 @@ def covered(carved: Carved) -> float:
 
     The opening is where the completed skull is solid and the defective one lets the direction through.
     """
-    solid = np.asarray((carved.field < 0).any(axis=2))
+    solid = ndimage.binary_fill_holes((carved.field < 0).any(axis=2))  # perforations are no gaps
     return float((solid & carved.opening).sum() / max(1, carved.opening.sum()))
 
 

@@ -23,6 +23,7 @@ from cranial_sparse.implant.surface import Patch, patch, thickened
 from cranial_sparse.metrics.boxes import bounding_box, grow
 
 NEAR = 8.0  # mm of skull around the implant that is meshed
+MOST_INSIDE = 0.5  # share of an implant that may lie in bone before it is taken for another skull's
 Piece = tuple[NDArray, Direction, NDArray | None]  # points [N, 3], the way out, the plane [4] to stay behind
 
 
@@ -56,7 +57,7 @@ def design(
 ) -> Design:
     """Make printable solids of the missing bone ``implant`` in the defective ``skull``, both bool [X, Y, Z] on one grid.
 
-    Raises InputError, saying what to do, where the grids differ, the implant is empty, touches no bone or is too small for
+    Raises InputError, saying what to do, where the grids differ, the implant is empty, lies in bone, touches none or is too small for
     the clearance, or a feature finds no room.
     """
     if implant.geometry != skull.geometry:
@@ -66,8 +67,11 @@ def design(
         )
     notes: list[str] = []
     new = implant.array & ~skull.array
-    overlap = int((implant.array & skull.array).sum()) * skull.geometry.voxel_volume / 1000
-    if overlap > 0.01:
+    inside = int((implant.array & skull.array).sum())
+    if inside > MOST_INSIDE * max(1, int(implant.array.sum())):
+        share = 100 * inside / int(implant.array.sum())
+        raise InputError(f"implant: {share:.0f} % of it lies inside the skull's bone; is it from this skull?")
+    if (overlap := inside * skull.geometry.voxel_volume / 1000) > 0.01:
         notes.append(f"The implant overlapped the skull by {overlap:.2f} ml; that was taken off first.")
     far = coarse_points(skull)
     parts: list[Part] = []
@@ -106,7 +110,8 @@ def _parts(skull: Volume, implant: Volume, far: NDArray, config: ImplantConfig, 
     """The solid of one defect, or two where it is split."""
     box = bounding_box(implant.array)
     assert box is not None
-    x, y, z = (int(np.ceil(NEAR / step)) for step in skull.geometry.spacing)
+    reach = NEAR + (config.fixation.length_mm if config.fixation.kind == "tabs" else 0.0)
+    x, y, z = (int(np.ceil(reach / step)) for step in skull.geometry.spacing)
     near = grow(box, (x, y, z), skull.array.shape)
     start = (near[0].start, near[1].start, near[2].start)
     geometry = skull.geometry.crop(start, skull.array[near].shape)
@@ -114,7 +119,7 @@ def _parts(skull: Volume, implant: Volume, far: NDArray, config: ImplantConfig, 
     contact = geometry.to_physical(np.argwhere(new.array & ndimage.binary_dilation(bone.array)))
     if len(contact) == 0:
         gap = ndimage.distance_transform_edt(~bone.array, sampling=geometry.spacing) if bone.array.any() else None
-        nearest = f"{gap[new.array].min():.1f} mm away" if gap is not None else f"more than {NEAR:g} mm away"
+        nearest = f"{gap[new.array].min():.1f} mm away" if gap is not None else f"more than {reach:g} mm away"
         raise InputError(f"implant: touches the skull nowhere, the nearest bone is {nearest}; is it from this skull?")
     points = coarse_points(new)
     middle = head_middle(far, points)
