@@ -57,8 +57,8 @@ def design(
 ) -> Design:
     """Make printable solids of the missing bone ``implant`` in the defective ``skull``, both bool [X, Y, Z] on one grid.
 
-    Raises InputError, saying what to do, where the grids differ, the implant is empty, lies in bone, touches none or is too small for
-    the clearance, or a feature finds no room.
+    Raises InputError, saying what to do, where the grids differ, the implant is empty, lies in bone, touches none or is too
+    small for the clearance, or a feature finds no room.
     """
     if implant.geometry != skull.geometry:
         raise InputError(
