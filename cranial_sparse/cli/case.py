@@ -29,6 +29,7 @@ from cranial_sparse.report.html import report_page
 from cranial_sparse.report.solid import figure, solid_view
 from cranial_sparse.report.summary import SCHEMA, Source, Summary, implant_facts, volume_ml
 
+NO_SOLID = "No printable solid was made:"
 CompleteFunction = Callable[[Volume], Completion]
 NO_DEFECT = (
     "No defect found: the vault is whole where the scan shows it, so the implant is empty and implant.stl was left out."
@@ -158,7 +159,7 @@ def designed(skull: Volume, implant: Volume, material: str) -> tuple[Design | No
     try:
         made = design(skull, implant, load_implant_config(material))
     except InputError as error:
-        return None, [f"No printable solid was made: {error}"]
+        return None, [f"{NO_SOLID} {error}"]
     failed = [
         f"Check failed: {item.name} is {figure(item)}, expected {item.limit}."
         for part in made.parts
@@ -183,7 +184,8 @@ def is_whole(folder: Path, summary: dict) -> bool:
     """Whether every file that a finished case with this ``summary`` has is there: a copy may have lost some."""
     mesh = [] if summary["implant"].get("empty") else ["implant.stl"]
     names = ["implant.nrrd", "complete.nrrd", "report.html", *mesh]
-    if summary["options"].get("material") and (folder / "solid").exists():
+    refused = any(str(note).startswith(NO_SOLID) for note in summary.get("warnings", ()))
+    if summary["options"].get("material") and names[-1] == "implant.stl" and not refused:
         names += [f"solid/{name}" for name in ("implant.3mf", "implant.glb", MARK)]
     return all((folder / name).is_file() for name in names)
 

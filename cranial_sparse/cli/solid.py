@@ -31,6 +31,7 @@ from cranial_sparse.schema import to_plain
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PRINT_SECONDS = 120
+SCHEMA = 1
 MARK = "checks.json"  # what a folder of ours is told by
 
 
@@ -50,9 +51,9 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
 
     Raises InputError where an input cannot be used or ``out`` holds something else; nothing is overwritten then.
     """
-    if (out / MARK).exists() and not options.overwrite:
+    if is_design(out) and not options.overwrite:
         raise InputError(f"--out {out}: holds a finished design; give --overwrite to replace it, or another --out")
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / MARK).exists())):
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not is_design(out))):
         raise InputError(f"--out {out}: exists and is not a design of this program; choose another --out")
     check_writable(out.parent)
     browser = find_browser() if options.pdf else None
@@ -100,6 +101,15 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
     return made.passed
 
 
+def is_design(folder: Path) -> bool:
+    """Whether a folder holds a finished design of ours."""
+    try:
+        found = json.loads((folder / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("schema") == SCHEMA and {"parts", "options"} <= found.keys()
+
+
 def write_design(folder: Path, made: Design, config: ImplantConfig, title: str) -> None:
     """The solids in every format, and their voxels, into a folder. Raises OSError, InputError."""
     names = part_names(len(made.parts))
@@ -125,7 +135,7 @@ def write_checks(folder: Path, made: Design, config: ImplantConfig, facts: dict[
         for name, part in zip(part_names(len(made.parts)), made.parts, strict=True)
     ]
     found = {
-        "schema": 1,
+        "schema": SCHEMA,
         "passed": made.passed,
         "notes": made.notes,
         "parts": parts,

@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.carve import Carved
 from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.insertion import sweep
 from cranial_sparse.implant.intersections import crossing_count
 from cranial_sparse.implant.mesh import Mesh
-from cranial_sparse.implant.rim import SHEET, Rim, rim
+from cranial_sparse.implant.rim import SHEET, Rim, rim, under
 from cranial_sparse.implant.settings import ImplantConfig
 from cranial_sparse.implant.surface import vertex_normals
 from cranial_sparse.implant.topology import surface_area
@@ -80,8 +79,8 @@ def check_solid(
     lattice = carved.lattice
     skull, completed = Scene(bone), Scene(patch)
     samples = sampled(solid, DENSITY)
-    body = samples if carved.tabs is None else samples[~covered_by(carved.tabs, lattice, samples)]
-    edge = rim(solid, skull, completed, body, contact, lattice)
+    body = samples if carved.tabs is None else samples[~under(carved.tabs, lattice, samples)]
+    edge = rim(solid, skull, completed, body, contact, lattice, carved.tabs)
     maps = Maps(thickness(solid), skull.distance(solid.vertices))
     moved = sweep(solid, samples, bone, skull, far, lattice)
     items = [
@@ -193,12 +192,6 @@ def covered(carved: Carved) -> float:
     """
     solid = ndimage.binary_fill_holes((carved.field < 0).any(axis=2))  # perforations are no gaps
     return float((solid & carved.opening).sum() / max(1, carved.opening.sum()))
-
-
-def covered_by(flat: NDArray[np.bool_], lattice: Geometry, points: NDArray) -> NDArray[np.bool_]:
-    """Which points [N, 3] lie above or below ``flat`` [X, Y] along the lattice's last axis."""
-    at = np.clip(np.rint(lattice.to_index(points)[:, :2]).astype(int), 0, np.array(flat.shape) - 1)
-    return flat[at[:, 0], at[:, 1]]
 
 
 def thickness(solid: Mesh) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from cranial_sparse.implant.direction import COARSE, blocked_share
 from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.mesh import Mesh
 
+ASIDE = 2 * COARSE  # mm: coarse points of the mesh itself can lie just outside its box
 SHIFTS = (0.5, 1.5, 4.0)  # mm out of place at which the least gap is measured
 
 
@@ -35,7 +36,8 @@ def sweep(solid: Mesh, samples: NDArray, bone: Mesh, scene: Scene, far: NDArray,
     local = lattice.to_index(bone.vertices)
     columns = ((local[:, :2] >= 0) & (local[:, :2] <= np.array(lattice.shape[:2]) - 1)).all(axis=1)
     hits += int(np.isfinite(Scene(solid).cast(bone.vertices[columns], -outward)).sum())
-    beyond = far[((far < bone.vertices.min(axis=0)) | (far > bone.vertices.max(axis=0))).any(axis=1)]
+    low, high = bone.vertices.min(axis=0) - ASIDE, bone.vertices.max(axis=0) + ASIDE
+    beyond = far[((far < low) | (far > high)).any(axis=1)]
     if len(beyond):
         hits += round(blocked_share(beyond, samples, outward, COARSE) * len(samples))
     near = samples[scene.distance(samples) < 1.5]

@@ -19,6 +19,7 @@ PIXEL = 0.4  # mm between the rays
 SPACING = 1.0  # mm between stations, and how far from one its gap is looked for
 JOINED = 3.0  # mm: a station further than this from any place where the missing bone joined the skull is a free edge
 SHEET = 0.25  # mm: what is no further than this from the completed surface belongs to it
+BESIDE_TAB = 3  # voxels of the lattice beside a tab at which the rim is not measured
 BELOW = 6.0  # mm above or below the implant's surface: bone further away is another surface
 INSIDE, OUTSIDE = 1.5, 2.5  # mm of implant and of bone, either side of the rim, that a step is read from
 STEEP = 0.35  # least cosine between a surface and the direction for its height to mean something
@@ -49,12 +50,21 @@ class Heights(NamedTuple):
     bottom: NDArray[np.float64]
 
 
-def rim(solid: Mesh, bone: Scene, patch: Scene, samples: NDArray, contact: NDArray, lattice: Geometry) -> Rim:
+def rim(
+    solid: Mesh,
+    bone: Scene,
+    patch: Scene,
+    samples: NDArray,
+    contact: NDArray,
+    lattice: Geometry,
+    tabs: NDArray[np.bool_] | None = None,
+) -> Rim:
     """Measure the rim of ``solid``; ``samples`` [M, 3] are points all over its surface, LPS mm.
 
     ``patch`` is the surface of skull and implant together: what a ray meets on it is a table, what it meets elsewhere the wall
     of a cut. ``contact`` [K, 3] are places where the missing bone joined the skull: a station with none nearby lies on a
-    free edge, such as that of an orbit or of the scan. ``lattice`` has the direction of insertion as its last axis.
+    free edge, such as that of an orbit or of the scan. ``lattice`` has the direction of insertion as its last axis;
+    below ``tabs`` bool [X, Y] nothing is measured either.
     """
     rays = ray_lattice(lattice)
     seen = heights(Scene(solid), rays)
@@ -71,12 +81,20 @@ def rim(solid: Mesh, bone: Scene, patch: Scene, samples: NDArray, contact: NDArr
         height = beyond(mine)[tuple(np.rint(outline).astype(int).T)]
         points = np.column_stack([outline * PIXEL, height]) @ axes.T + lattice.origin
         free = np.ones(len(outline), bool) if joins is None else joins.query(points)[0] > JOINED
+        if tabs is not None:
+            free |= under(ndimage.binary_dilation(tabs, iterations=BESIDE_TAB), lattice, points)
         rims.append((outline, points, free, np.where(free, np.nan, sign * steps(outline, mine, theirs))))
     (outline, points, free, outer), (_, below, _, inner) = rims
     near = cKDTree(flat).query_ball_point(outline * PIXEL, SPACING)
     gap = np.array([distance[i].min() if i else np.nan for i in near])
     gap[free] = np.nan
     return Rim(points, gap, outer, below, inner, free)
+
+
+def under(flat: NDArray[np.bool_], lattice: Geometry, points: NDArray) -> NDArray[np.bool_]:
+    """Which points [N, 3] lie above or below ``flat`` [X, Y] along the lattice's last axis."""
+    at = np.clip(np.rint(lattice.to_index(points)[:, :2]).astype(int), 0, np.array(flat.shape) - 1)
+    return flat[at[:, 0], at[:, 1]]
 
 
 def on_surface(height: NDArray, surface: Scene, rays: Geometry, up: int) -> NDArray[np.float64]:
