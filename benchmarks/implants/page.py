@@ -79,9 +79,8 @@ def page(rows: Rows, command: str, about: Mapping[str, Any], shared: bool) -> st
         limited = [item for part in parts(rows) for item in part if item["name"] == name and item["passed"] is not None]
         passed = f"{sum(item['passed'] for item in limited)} of {len(limited)}" if limited else ""
         low, high = np.quantile(found, [0.05, 0.95])
-        lines.append(
-            f"| {name} | {passed} | {median(found):.3g} | {low:.3g} | {high:.3g} | {limited[0]['limit'] if limited else ''} |"
-        )
+        limit = limited[0]["limit"].split(" of ")[0] if limited else ""
+        lines.append(f"| {name} | {passed} | {median(found) + 0.0:.3g} | {low + 0.0:.3g} | {high:.3g} | {limit} |")
     lines += [
         "",
         "## Every case",

@@ -98,7 +98,7 @@ def check_solid(
 
 def _percent(name: str, share: float, least: float | None = None) -> Check:
     if least is None:
-        return Check(name, 100 * share, "%")
+        return Check(name, 100 * share + 0.0, "%")  # no -0
     return Check(name, 100 * share, "%", f"at least {100 * least:g}", share >= least)
 
 
