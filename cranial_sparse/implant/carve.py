@@ -22,11 +22,12 @@ class Carved:
     """``field`` [X, Y, Z] mm, negative inside the implant. ``lost_ml`` says what each step took away of ``whole_ml``.
 
     ``opening`` bool [X, Y]: where the missing bone is seen along the last axis. ``tabs`` bool [X, Y]: where
-    tabs reach over it and the bone.
+    tabs reach over it and the bone. ``extra`` [X, Y] mm: how much more than the clearance the gap is meant to be.
     """
 
     field: Field
     opening: NDArray[np.bool_]
+    extra: Field
     lattice: Geometry
     whole_ml: float
     lost_ml: dict[str, float]
@@ -56,7 +57,8 @@ def carve(
     above = crossed[:, :, None] & (np.arange(lattice.shape[2]) >= lowest[:, :, None])
     width = int(np.ceil((config.clearance_mm + config.temporal_mm) / voxel)) + 1
     distance = distance_field(bone, Scene(bone), lattice, width, above)
-    gap = distance - config.clearance_mm - temporal_gap(lattice, columns, config.temporal_mm)[:, :, None]
+    extra = temporal_gap(lattice, columns, config.temporal_mm)
+    gap = distance - config.clearance_mm - extra[:, :, None]
     fields = [np.maximum(inside, -each) for each in (distance, gap)]
     fields.append(common(inside, -swept(gap), voxel))
     feathers = thin_edges(fields[-1], voxel, config.minimum_edge_mm)
@@ -65,7 +67,7 @@ def carve(
     sizes = [volume_ml(field, voxel) for field in (*fields, final)]
     lost = dict(zip(("clearance", "undercut", "edges", "loose parts"), (-np.diff(sizes)).tolist(), strict=True))
     opening = np.asarray((fields[0] < 0).any(axis=2)) & ndimage.binary_dilation(flat, iterations=round(1 / voxel))
-    return Carved(final, opening, lattice, sizes[0], lost)
+    return Carved(final, opening, extra, lattice, sizes[0], lost)
 
 
 def behind(plane: NDArray, lattice: Geometry, gap: float) -> Field:

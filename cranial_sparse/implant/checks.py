@@ -86,7 +86,7 @@ def check_solid(
     items = [
         *_solid_checks(solid, full, samples),
         *_wall_checks(solid, maps, completed, edge, config),
-        *_rim_checks(edge, config),
+        *_rim_checks(edge, carved, config),
         _limit("insertion collisions", moved.collisions, "", 0, of=f"of {moved.rays:,} rays"),
         Check("least gap on the way out", moved.least_gap, "mm"),
         _percent("coverage of the opening", covered(carved), COVERED),
@@ -130,9 +130,9 @@ def _wall_checks(solid: Mesh, maps: Maps, patch: Scene, edge: Rim, config: Impla
     if len(rims):
         wall &= cKDTree(rims).query(solid.vertices)[0] > WALL_MARGIN
     found = maps.thickness[wall]
-    if len(found) == 0:
-        return []
     wanted = config.fit.minimum_wall_mm
+    if len(found) == 0:
+        return [Check("wall, least", 0.0, "mm", f"not measured: nothing is {WALL_MARGIN:g} mm from the rim")]
     least = float(np.quantile(found, 0.01))
     return [
         Check("wall, least", least, "mm", f"at least {wanted:g} less a tenth", least >= 0.9 * wanted),
@@ -140,15 +140,19 @@ def _wall_checks(solid: Mesh, maps: Maps, patch: Scene, edge: Rim, config: Impla
     ]
 
 
-def _rim_checks(edge: Rim, config: ImplantConfig) -> list[Check]:
-    """Gap and steps; a temporal gap is left out of the mean by taking stations no further off than the plain one and ½ mm."""
+def _rim_checks(edge: Rim, carved: Carved, config: ImplantConfig) -> list[Check]:
+    """Gap and steps; where the gap is meant to be wider it counts for its least alone. A rim without a figure fails."""
     wanted = config.fit.clearance_mm
     gap = edge.gap[np.isfinite(edge.gap)]
-    plain = gap if config.fit.temporal_mm == 0 else gap[gap < wanted + 0.5]
+    plain = edge.gap[np.isfinite(edge.gap) & (under(carved.extra, carved.lattice, edge.points) == 0)]
     outer, inner = (np.abs(v[np.isfinite(v)]) for v in (edge.outer, np.maximum(edge.inner, 0)))
-    checks = [_percent("rim without bone beside it", float(edge.free.mean()) if len(edge.free) else 1.0)]
+    share = float(edge.free.mean()) if len(edge.free) else 1.0
+    checks = [
+        _percent("rim without bone beside it", share),
+        Check("rim, places measured", len(plain), "", "at least 1", len(plain) > 0),
+    ]
     if len(plain):
-        mean, least = float(plain.mean()), float(plain.min())
+        mean, least = float(plain.mean()), float(gap.min())
         checks += [
             Check("clearance, mean", mean, "mm", f"{wanted:g} ± 0.1", abs(mean - wanted) <= 0.1),
             Check("clearance, least", least, "mm", f"at least {wanted / 2:g}", least >= wanted / 2),

@@ -30,8 +30,8 @@ class Rim:
     """``points`` [N, 3] LPS mm along the outer rim, and per station mm; NaN where there is nothing to measure.
 
     ``gap``: smallest distance from implant to bone through the thickness. ``outer``: how far the implant's outer surface
-    stands out over the bone's, continued across the gap. ``inner`` [M],
-    at the points ``below`` [M, 3] of the inner rim: how far its inner surface lies below the bone's.
+    stands out over the bone's, continued across the gap. ``inner`` [M], at the points ``below`` [M, 3] of the inner rim: how
+    far its inner surface lies below the bone's.
     ``free`` bool [N]: no bone to join here, nothing is measured.
     """
 
@@ -91,8 +91,8 @@ def rim(
     return Rim(points, gap, outer, below, inner, free)
 
 
-def under(flat: NDArray[np.bool_], lattice: Geometry, points: NDArray) -> NDArray[np.bool_]:
-    """Which points [N, 3] lie above or below ``flat`` [X, Y] along the lattice's last axis."""
+def under(flat: NDArray, lattice: Geometry, points: NDArray) -> NDArray:
+    """The values of ``flat`` [X, Y] that points [N, 3] lie above or below along the lattice's last axis."""
     at = np.clip(np.rint(lattice.to_index(points)[:, :2]).astype(int), 0, np.array(flat.shape) - 1)
     return flat[at[:, 0], at[:, 1]]
 

@@ -11,7 +11,7 @@ from cranial_sparse.implant.checks import Check, Checks, _facts, _rim_checks, _s
 from cranial_sparse.implant.design import Design
 from cranial_sparse.implant.mesh import Mesh, implant_mesh
 from cranial_sparse.implant.rim import Rim
-from cranial_sparse.implant.settings import FitConfig, ImplantConfig
+from cranial_sparse.implant.settings import ImplantConfig
 from cranial_sparse.implant.topology import surface_area
 
 LATTICE = Geometry((21, 21, 21), (1.0,) * 3, (-10.0,) * 3)
@@ -24,7 +24,9 @@ FACES = np.array(
     np.int32,
 )
 BOX = Mesh(CORNERS, FACES)
-CARVED = Carved(np.ones((21, 21, 21), np.float32), np.zeros((21, 21), bool), LATTICE, 3.0, {"undercut": 0.3})
+CARVED = Carved(
+    np.ones((21, 21, 21), np.float32), np.zeros((21, 21), bool), np.zeros((21, 21)), LATTICE, 3.0, {"undercut": 0.3}
+)
 
 
 def by_name(items: list[Check]) -> dict[str, Check]:
@@ -35,7 +37,7 @@ def edge(gap: list[float], outer: list[float], inner: list[float]) -> Rim:
     free = np.isnan(gap)
     points = np.zeros((len(gap), 3))
     fields = {"points": points, "gap": np.array(gap), "outer": np.array(outer), "inner": np.array(inner), "free": free}
-    return Rim(**fields, **({"below": points[:0]} if "below" in Rim.__dataclass_fields__ else {}))
+    return Rim(**fields, below=points[:0])
 
 
 def test_a_box_is_what_it_is():
@@ -81,7 +83,9 @@ def test_one_failed_figure_fails_the_solid():
 
 
 def test_a_rim_within_its_limits_passes():
-    checks = by_name(_rim_checks(edge([0.45, 0.5, 0.55, np.nan], [0.1, -0.2, 0.2], [-3.0, 0.2]), ImplantConfig()))
+    checks = by_name(
+        _rim_checks(edge([0.45, 0.5, 0.55, np.nan], [0.1, -0.2, 0.2], [-3.0, 0.2]), CARVED, ImplantConfig())
+    )
     assert all(item.passed is not False for item in checks.values())
     assert checks["clearance, mean"].value == pytest.approx(0.5)
     assert checks["clearance, least"].value == pytest.approx(0.45)
@@ -101,20 +105,32 @@ def test_a_rim_within_its_limits_passes():
     ],
 )
 def test_each_limit_of_the_rim_can_fail(gap: list[float], outer: list[float], inner: list[float], fails: str):
-    checks = _rim_checks(edge(gap, outer, inner), ImplantConfig())
+    checks = _rim_checks(edge(gap, outer, inner), CARVED, ImplantConfig())
     assert [item.name for item in checks if item.passed is False] == [fails]
 
 
-def test_a_temporal_gap_does_not_count_as_too_wide():
-    wide = edge([0.5] * 8 + [3.5] * 2, [0.0], [0.0])
-    temporal = ImplantConfig(fit=FitConfig(temporal_mm=3.0))
-    assert by_name(_rim_checks(wide, temporal))["clearance, mean"].passed
-    assert not by_name(_rim_checks(wide, ImplantConfig()))["clearance, mean"].passed
+def test_a_gap_meant_to_be_wider_does_not_count_as_too_wide_but_one_elsewhere_does():
+    extra = np.zeros((21, 21))
+    extra[10:] = 3.0
+    carved = replace(CARVED, extra=extra)
+    places = np.zeros((10, 3))
+    places[8:, 0] = 15 * LATTICE.spacing[0]
+    places += LATTICE.origin
+    wide = replace(edge([0.5] * 8 + [3.5] * 2, [0.0], [0.0]), points=places)
+    checks = by_name(_rim_checks(wide, carved, ImplantConfig()))
+    assert checks["clearance, mean"].value == pytest.approx(0.5)
+    assert checks["rim, places measured"].value == 8
+    assert not by_name(_rim_checks(wide, CARVED, ImplantConfig()))["clearance, mean"].passed
+    touching = replace(wide, gap=np.array([0.5] * 9 + [0.1]))
+    assert not by_name(_rim_checks(touching, carved, ImplantConfig()))["clearance, least"].passed
 
 
-def test_nothing_is_claimed_of_a_rim_without_bone():
-    found = _rim_checks(edge([np.nan, np.nan], [np.nan], [np.nan]), ImplantConfig())
-    assert [(item.name, item.value) for item in found] == [("rim without bone beside it", 100.0)]
+def test_a_rim_that_was_not_measured_has_not_passed():
+    found = _rim_checks(edge([np.nan, np.nan], [np.nan], [np.nan]), CARVED, ImplantConfig())
+    assert [(item.name, item.value, item.passed) for item in found] == [
+        ("rim without bone beside it", 100.0, None),
+        ("rim, places measured", 0, False),
+    ]
 
 
 @pytest.fixture
