@@ -1,6 +1,7 @@
 """Design an implant for every fixed case and check the finished solid: implants.json and implants.md.
 
-Each case is done once and kept; a second run goes on where the first one ended. --fresh does all of them again.
+Each case is done once for a system and kept; a second run goes on where the first one ended. --fresh does all again, as
+after a change of the designer.
 """
 
 import argparse
@@ -48,17 +49,20 @@ def main() -> None:
     target = args.out / "implants.json"
     rows = {} if args.fresh or not target.is_file() else json.loads(target.read_text(encoding="utf-8"))["cases"]
     cases = listed(*args.cases, smoke=args.smoke)
-    todo = [case for case in cases if row_name(case) not in rows]
+    todo = [case for case in cases if rows.get(row_name(case), {}).get("system") != args.system]
     about, command = machine(), f"python -m benchmarks implants --system {args.system} --cases {' '.join(args.cases)}"
     with ProcessPoolExecutor(args.jobs, initializer=torch.set_num_threads, initargs=(max(1, 2 // args.jobs),)) as pool:
         running = {pool.submit(measure, case, args.system, args.data): case for case in todo}
         for number, done in enumerate(as_completed(running), 1):
             name = row_name(running[done])
-            rows[name] = done.result()
+            rows[name] = {"system": args.system, **done.result()}
             rows = dict(sorted(rows.items()))
             write_whole(target, json.dumps({"machine": about, "cases": rows}, indent=1) + "\n")
             print(f"{number}/{len(todo)} {name}: {rows[name]['seconds']:.1f} s {rows[name]['failure']}", flush=True)
-    write_whole(args.out / "implants.md", page(rows, command, about, args.jobs > 1))
+    write_whole(
+        args.out / "implants.md",
+        page({name: row for name, row in rows.items() if row["system"] == args.system}, command, about, args.jobs > 1),
+    )
 
 
 if __name__ == "__main__":
