@@ -13,20 +13,20 @@ import numpy as np
 from cranial_sparse.cli.folders import new_folder
 from cranial_sparse.cli.inputs import Case
 from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions, weight_hashes
-from cranial_sparse.cli.solid import MARK, write_checks, write_design
+from cranial_sparse.cli.solid import MARK, failures, write_checks, write_design
 from cranial_sparse.completion.completion import Completion
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.implant import implant_mesh
 from cranial_sparse.implant.design import Design, design
-from cranial_sparse.implant.settings import load_implant_config
+from cranial_sparse.implant.settings import ImplantConfig, load_implant_config
 from cranial_sparse.io.landmarks import write_landmarks
 from cranial_sparse.io.mesh import write_mesh
 from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.skull import Skull, read_skull
 from cranial_sparse.io.volume import write_volume
-from cranial_sparse.report.html import report_page
-from cranial_sparse.report.solid import figure, solid_view
+from cranial_sparse.report.html import FILES, SOLID_FILES, report_page
+from cranial_sparse.report.solid import solid_view
 from cranial_sparse.report.summary import SCHEMA, Source, Summary, implant_facts, volume_ml
 
 NO_SOLID = "No printable solid was made:"
@@ -104,11 +104,12 @@ def complete_case(
     with stage("mesh"):
         mesh = implant_mesh(implant)
         facts = implant_facts(implant, mesh)
+    preset = load_implant_config(options.material) if options.material else None
     solid: Design | None = None
     solid_notes: list[str] = []
-    if options.material and not facts.empty:
+    if preset is not None and not facts.empty:
         with stage("design"):
-            solid, solid_notes = designed(skull.volume, implant, options.material)
+            solid, solid_notes = designed(skull.volume, implant, preset)
 
     def summary() -> Summary:
         return Summary(
@@ -140,33 +141,27 @@ def complete_case(
             if "landmarks" in completion.facts:
                 places = {name: np.array(one["lps"]) for name, one in completion.facts["landmarks"].items()}
                 write_landmarks(folder / "landmarks.mrk.json", places)
-            if solid is not None:
+            if preset is not None and solid is not None:
                 (folder / "solid").mkdir()
-                write_design(folder / "solid", solid, load_implant_config(options.material), case.name)
-                write_checks(folder / "solid", solid, load_implant_config(options.material), {"source": asdict(source)})
+                write_design(folder / "solid", solid, preset, case.name)
+                write_checks(folder / "solid", solid, preset, {"source": asdict(source)})
         with stage("report"):
-            page = report_page(
-                summary(), skull.volume, implant, completion.plane, None if solid is None else solid_view(solid)
-            )
+            view = None if solid is None else solid_view(solid)
+            files = FILES if solid is None else f"{FILES}; in solid/: {SOLID_FILES}"
+            page = report_page(summary(), skull.volume, implant, completion.plane, view, files)
             (folder / "report.html").write_text(page, encoding="utf-8")
         written = summary()
         (folder / "summary.json").write_text(written.to_json(), encoding="utf-8")
     return written
 
 
-def designed(skull: Volume, implant: Volume, material: str) -> tuple[Design | None, list[str]]:
+def designed(skull: Volume, implant: Volume, config: ImplantConfig) -> tuple[Design | None, list[str]]:
     """A printable solid and what to say of it: its notes, its failed checks, or why there is none."""
     try:
-        made = design(skull, implant, load_implant_config(material))
+        made = design(skull, implant, config)
     except InputError as error:
         return None, [f"{NO_SOLID} {error}"]
-    failed = [
-        f"Check failed: {item.name} is {figure(item)}, expected {item.limit}."
-        for part in made.parts
-        for item in part.checks.items
-        if item.passed is False
-    ]
-    return made, [*made.notes, *failed]
+    return made, [*made.notes, *failures(made)]
 
 
 def finished_summary(folder: Path) -> dict | None:
@@ -185,7 +180,7 @@ def is_whole(folder: Path, summary: dict) -> bool:
     mesh = [] if summary["implant"].get("empty") else ["implant.stl"]
     names = ["implant.nrrd", "complete.nrrd", "report.html", *mesh]
     refused = any(str(note).startswith(NO_SOLID) for note in summary.get("warnings", ()))
-    if summary["options"].get("material") and names[-1] == "implant.stl" and not refused:
+    if summary["options"].get("material") and mesh and not refused:
         names += [f"solid/{name}" for name in ("implant.3mf", "implant.glb", MARK)]
     return all((folder / name).is_file() for name in names)
 

@@ -24,7 +24,7 @@ from cranial_sparse.io.print3d import write_3mf, write_glb
 from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.skull import read_skull
 from cranial_sparse.io.volume import read_mask, write_volume
-from cranial_sparse.report.html import report_page
+from cranial_sparse.report.html import SOLID_FILES, report_page
 from cranial_sparse.report.solid import figure, joined, part_names, solid_view
 from cranial_sparse.report.summary import Source, Summary, implant_facts, volume_ml
 from cranial_sparse.schema import to_plain
@@ -88,7 +88,7 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
     with new_folder(out) as folder:
         write_design(folder, made, options.config, summary.case)
         view = solid_view(made, None if truth is None else implant_mesh(truth))
-        page = report_page(summary, skull.volume, made.volume, solid=view)
+        page = report_page(summary, skull.volume, made.volume, solid=view, files=SOLID_FILES)
         (folder / "report.html").write_text(page, encoding="utf-8")
         facts = {"source": asdict(summary.source), "created": summary.created, "versions": summary.versions}
         write_checks(
@@ -163,16 +163,20 @@ def describe(made: Design, out: Path) -> list[str]:
     lines = []
     for name, part in zip(part_names(len(made.parts)), made.parts, strict=True):
         checks = part.checks
-        lines.append(
-            f"{name}: {figure(checks['volume'])}, {figure(checks['mass'])},"
-            f" {'all checks passed' if checks.passed else 'CHECKS FAILED'}, {out}"
-        )
-        lines += [
-            f"  failed: {item.name} is {figure(item)}, expected {item.limit}"
-            for item in checks.items
-            if item.passed is False
-        ]
-    return [*lines, *(f"  note: {note}" for note in made.notes)]
+        verdict = "all checks passed" if checks.passed else "CHECKS FAILED"
+        lines.append(f"{name}: {figure(checks['volume'])}, {figure(checks['mass'])}, {verdict}, {out}")
+    return [*lines, *(f"  {text}" for text in failures(made)), *(f"  note: {note}" for note in made.notes)]
+
+
+def failures(made: Design) -> list[str]:
+    """One sentence for each failed check."""
+    names = part_names(len(made.parts))
+    return [
+        f"check failed: {item.name}{f' of {name}' if len(names) > 1 else ''} is {figure(item)}, expected {item.limit}"
+        for name, part in zip(names, made.parts, strict=True)
+        for item in part.checks.items
+        if item.passed is False
+    ]
 
 
 def find_browser() -> str:

@@ -1,6 +1,5 @@
 """The whole way from predicted bone to finished solids, one for each defect."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from cranial_sparse.implant.carve import BESIDE, carve
 from cranial_sparse.implant.checks import FAITHFUL, Checks, Maps, check_solid
 from cranial_sparse.implant.direction import Direction, coarse_points, find_direction, head_middle, mean_normal
 from cranial_sparse.implant.distances import Scene
-from cranial_sparse.implant.features import engraved, fixed, perforated
+from cranial_sparse.implant.features import engraved, fixed, over_bone, perforated
 from cranial_sparse.implant.field import Field, lattice_along, volume_ml
 from cranial_sparse.implant.intersections import crossing_count
 from cranial_sparse.implant.mesh import Mesh, implant_mesh
@@ -52,9 +51,7 @@ class Design:
         return all(part.checks.passed for part in self.parts)
 
 
-def design(
-    skull: Volume, implant: Volume, config: ImplantConfig, on_stage: Callable[[str], None] = lambda name: None
-) -> Design:
+def design(skull: Volume, implant: Volume, config: ImplantConfig) -> Design:
     """Make printable solids of the missing bone ``implant`` in the defective ``skull``, both bool [X, Y, Z] on one grid.
 
     Raises InputError, saying what to do, where the grids differ, the implant is empty, lies in bone, touches none or is too
@@ -75,8 +72,7 @@ def design(
         notes.append(f"The implant overlapped the skull by {overlap:.2f} ml; that was taken off first.")
     far = coarse_points(skull)
     parts: list[Part] = []
-    for number, points in enumerate(defects(new, config.refine.debris_ml, skull.geometry, notes)):
-        on_stage(f"solid {number + 1}")
+    for points in defects(new, config.refine.debris_ml, skull.geometry, notes):
         piece = np.zeros_like(new)
         piece[tuple(points.T)] = True
         parts += _parts(skull, Volume(piece, skull.geometry), far, config, notes)
@@ -110,7 +106,7 @@ def _parts(skull: Volume, implant: Volume, far: NDArray, config: ImplantConfig, 
     """The solid of one defect, or two where it is split."""
     box = bounding_box(implant.array)
     assert box is not None
-    reach = NEAR + (config.fixation.length_mm if config.fixation.kind == "tabs" else 0.0)
+    reach = NEAR + over_bone(config.fixation)
     x, y, z = (int(np.ceil(reach / step)) for step in skull.geometry.spacing)
     near = grow(box, (x, y, z), skull.array.shape)
     start = (near[0].start, near[1].start, near[2].start)
@@ -170,8 +166,8 @@ def _solid(
     points, way, plane = piece
     fit = config.fit
     shape = thickened(completed.mesh, completed.implant, middle, fit.thickness_mm, fit.minimum_wall_mm, fit.inset_mm)
-    reach = config.fixation.length_mm if config.fixation.kind == "tabs" else 0.0
-    lattice = lattice_along(points, np.array(way.outward), config.solid.voxel_mm, BESIDE + 2.5 + reach)
+    margin = BESIDE + 2.5 + over_bone(config.fixation)
+    lattice = lattice_along(points, np.array(way.outward), config.solid.voxel_mm, margin)
     carved = carve(shape, bone, points, lattice, fit, plane)
     if not (carved.field < 0).any():
         raise InputError(

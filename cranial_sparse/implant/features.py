@@ -64,6 +64,11 @@ def _pattern(shape: tuple[int, ...], pitch: float, pattern: str) -> NDArray[np.f
     return points[((points >= 0) & (points <= np.array(shape) - 1)).all(axis=1)]
 
 
+def over_bone(config: FixationConfig) -> float:
+    """How far tabs reach over the bone, mm."""
+    return config.length_mm if config.kind == "tabs" else 0.0
+
+
 def fixed(carved: Carved, patch: Mesh, bone: Mesh, config: FixationConfig) -> Carved:
     """The implant with tabs over the ``bone``, or screw holes, at places along the rim.
 
@@ -187,9 +192,7 @@ def _letters(text: str, height: float) -> NDArray[np.bool_]:
     """A mask [X, Y] of ``text``, its capitals ``height`` voxels high, x along the line and y up."""
     from PIL import Image, ImageDraw, ImageFont
 
-    font = ImageFont.load_default(
-        size=4 * height / 0.7
-    )  # capitals are about 0.7 of the size; drawn large, then reduced
+    font = ImageFont.load_default(size=4 * height / 0.7)  # capitals have 0.7 of it; drawn large, then reduced
     left, top, right, bottom = (int(v) for v in font.getbbox(text))
     picture = Image.new("L", (right - left + 8, bottom - top + 8))
     ImageDraw.Draw(picture).text((4 - left, 4 - top), text, fill=255, font=font)

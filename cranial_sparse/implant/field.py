@@ -12,24 +12,14 @@ from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.direction import frame
 from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.mesh import Mesh
+from cranial_sparse.implant.surface import lattice_around
 
 Field = NDArray[np.float32]
 
 
 def lattice_along(points: NDArray, outward: NDArray, voxel: float, margin: float) -> Geometry:
     """Cubes of ``voxel`` mm around ``points`` [N, 3] and ``margin`` mm more, the last axis along ``outward``."""
-    u, v = frame(outward)
-    axes = np.column_stack([u, v, outward])
-    local = points @ axes
-    low, high = local.min(axis=0) - margin, local.max(axis=0) + margin
-    shape = np.ceil((high - low) / voxel).astype(int) + 1
-    origin = axes @ low
-    return Geometry(
-        (int(shape[0]), int(shape[1]), int(shape[2])),
-        (voxel,) * 3,
-        (float(origin[0]), float(origin[1]), float(origin[2])),
-        tuple(axes.ravel().tolist()),
-    )
+    return lattice_around(points, np.column_stack([*frame(outward), outward]), voxel, margin)
 
 
 def distance_field(

@@ -2,13 +2,12 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse.csgraph import connected_components
+from scipy import ndimage
 
 from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.field import Field
 from cranial_sparse.implant.mesh import Mesh, iso_surface
-from cranial_sparse.implant.topology import directed_edges, signed_volume
+from cranial_sparse.implant.topology import signed_volume, vertex_parts
 
 
 def surface(field: Field, lattice: Geometry) -> Mesh:
@@ -22,10 +21,8 @@ def surface(field: Field, lattice: Geometry) -> Mesh:
 
 def largest_shell(mesh: Mesh) -> Mesh:
     """``mesh`` itself where it is one shell, else that of its shells with the most vertices."""
-    edges = directed_edges(mesh.triangles)
-    graph = sparse.coo_matrix((np.ones(len(edges), bool), edges.T), shape=(len(mesh.vertices),) * 2)
-    count, label = connected_components(graph, directed=False)
-    if count == 1:
+    label = vertex_parts(len(mesh.vertices), mesh.triangles)
+    if label.max() == 0:
         return mesh
     keep = label == np.bincount(label).argmax()
     number = np.cumsum(keep) - 1

@@ -12,6 +12,7 @@ from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.settings import RefineConfig
 from cranial_sparse.implant.topology import directed_edges, signed_volume
+from cranial_sparse.io.affine import as_triple
 
 DETAIL = 1.0  # mm between the vertices of the patch: enough for what fairing leaves
 FRINGE = 0.8  # mm of bone next to the implant whose surface may give way: union and blur have rounded its edge
@@ -155,16 +156,16 @@ def lattice_of(geometry: Geometry, spacing: float) -> Geometry:
     """A lattice of cubes over the whole of ``geometry``, along its axes (made orthogonal)."""
     q, r = np.linalg.qr(geometry.matrix)
     q = q * np.sign(np.diag(r))
-    corners = geometry.to_physical(np.array(np.meshgrid(*[(0, n - 1) for n in geometry.shape])).reshape(3, -1).T) @ q
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    shape = np.ceil((high - low) / spacing).astype(int) + 1
-    origin = q @ low
-    return Geometry(
-        (int(shape[0]), int(shape[1]), int(shape[2])),
-        (spacing,) * 3,
-        (float(origin[0]), float(origin[1]), float(origin[2])),
-        tuple(q.ravel().tolist()),
-    )
+    corners = geometry.to_physical(np.array(np.meshgrid(*[(0, n - 1) for n in geometry.shape])).reshape(3, -1).T)
+    return lattice_around(corners, q, spacing)
+
+
+def lattice_around(points: NDArray, axes: NDArray, spacing: float, margin: float = 0.0) -> Geometry:
+    """Cubes of ``spacing`` mm along the orthonormal columns of ``axes`` around points [N, 3] and ``margin`` mm more."""
+    local = points @ axes
+    low, high = local.min(axis=0) - margin, local.max(axis=0) + margin
+    x, y, z = (int(n) + 1 for n in np.ceil((high - low) / spacing))
+    return Geometry((x, y, z), (spacing,) * 3, as_triple(axes @ low), tuple(axes.ravel().tolist()))
 
 
 def sample(volume: Volume, lattice: Geometry, sigma: float) -> NDArray[np.float32]:

@@ -46,9 +46,13 @@ def surface_area(vertices: NDArray[np.floating], triangles: NDArray[np.integer])
 
 def component_count(vertex_count: int, triangles: NDArray[np.integer]) -> int:
     """How many connected surfaces the triangles make; vertices that no triangle names do not count."""
-    edges = directed_edges(triangles)
-    if len(edges) == 0:
+    if len(triangles) == 0:
         return 0
+    return len(np.unique(vertex_parts(vertex_count, triangles)[np.unique(triangles)]))
+
+
+def vertex_parts(vertex_count: int, triangles: NDArray[np.integer]) -> NDArray[np.int32]:
+    """The number [V] of the connected surface that each vertex belongs to."""
+    edges = directed_edges(triangles)
     graph = sparse.coo_matrix((np.ones(len(edges), bool), edges.T), shape=(vertex_count, vertex_count))
-    _, label = connected_components(graph, directed=False)
-    return len(np.unique(label[np.unique(triangles)]))
+    return connected_components(graph, directed=False)[1]

@@ -23,12 +23,17 @@ SCRIPTS = ("scene.js", "webgl.js", "software.js", "view3d.js", "slices.js")
 
 
 def report_page(
-    summary: Summary, skull: Volume, implant: Volume, plane: Plane | None = None, solid: SolidView | None = None
+    summary: Summary,
+    skull: Volume,
+    implant: Volume,
+    plane: Plane | None = None,
+    solid: SolidView | None = None,
+    files: str = FILES,
 ) -> str:
     """The page of one case; ``skull`` (defective) and ``implant`` are bool [X, Y, Z] on one grid.
 
     A ``plane`` of symmetry is drawn into the slices. With a finished ``solid`` that is what is shown in 3D, with its colour maps,
-    and its checks have a section.
+    and its checks have a section. ``files`` says what lies beside the page.
     """
     layers = [
         pack("skull", light_surface(skull, SKULL_DETAIL, SKULL_TRIANGLES, SKULL_LEVEL, passes=10)),
@@ -47,7 +52,7 @@ def report_page(
         warnings=_warnings(summary),
         checks="" if solid is None else checks_section(solid),
         maps="" if solid is None else _maps(solid),
-        files=FILES if solid is None else SOLID_FILES,
+        files=escape(files),
         pictures="".join(_figure(view) for view in views),
         slices=_json([_slice_data(view) for view in views]),
         scene=_json([vars(layer) for layer in layers]),

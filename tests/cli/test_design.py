@@ -99,7 +99,7 @@ def test_the_terminal_says_what_came_of_it(files: tuple[Path, Path], tmp_path: P
     assert run(files, tmp_path / "out", options=options) == 0  # a failed check is told; the status is for --strict
     said = capsys.readouterr().out.splitlines()
     assert re.match(r"implant: [\d.]+ ml, [\d.]+ g.*CHECKS FAILED", said[0])
-    assert any(re.fullmatch(r"  failed: .* is .*, expected .*", line) for line in said[1:])
+    assert any(re.fullmatch(r"  check failed: .* is .*, expected .*", line) for line in said[1:])
 
 
 def test_strict_tells_a_failed_check_by_its_status(files: tuple[Path, Path], tmp_path: Path, monkeypatch):

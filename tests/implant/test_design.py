@@ -233,15 +233,10 @@ def test_overlap_with_the_skull_is_taken_off_and_told(holed: Case, make_design: 
     assert made.parts[0].mesh.vertices.tobytes() == designed.parts[0].mesh.vertices.tobytes()
 
 
-def test_stages_are_told(holed: Case, designed: Design):
-    from cranial_sparse.implant.design import design
-    from cranial_sparse.implant.settings import ImplantConfig
-
-    told: list[str] = []
+def test_a_skull_without_bone_is_refused(holed: Case, make_design: Callable):
     skull, missing = holed
-    with pytest.raises(InputError):
-        design(Volume(np.zeros_like(skull.array), skull.geometry), missing, ImplantConfig(), told.append)
-    assert told == ["solid 1"]
+    with pytest.raises(InputError, match="touches the skull nowhere, the nearest bone is more than 8 mm away"):
+        make_design(Volume(np.zeros_like(skull.array), skull.geometry), missing)
 
 
 def test_an_empty_implant_is_refused(holed: Case, make_design: Callable):
