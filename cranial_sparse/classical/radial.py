@@ -13,6 +13,7 @@ from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast, directio
 from cranial_sparse.classical.orbital import complete_distance, distance_at, orbital_share
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.classical.walls import without_walls
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.geometry import Geometry, Volume
@@ -38,7 +39,8 @@ class RadialSettings:
     logit_per_mm: float = 2.0  # logits are signed distance over half a millimetre, about the error of the maps
     rim: float = 4.0  # mm: the field claims bone this far over the rim, where a cut is oblique, and fades out beyond
     completed: float = 12.0  # mm: the maps are completed this far over the rim, for the field to fade on
-    reading: float = 1.5  # mm: near the hole, a thickness this close to the expected one is not of the wall of the cut
+    upright: float = 0.85  # cosine: near the hole, an inner table this steep to the vault is the wall of the cut
+    reading: float = 2.5  # mm: near the hole, a thickness farther than this from the expected one is not believed
 
 
 SHIPPED_SETTINGS = RadialSettings()
@@ -116,8 +118,8 @@ def _absent(rays: Rays, expected: NDArray, depth: float) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, eq=False)
 class Defect:
-    """What every system starts from: where the head is, the ``expected`` outer table [P, P] (mm), what rays met near it,
-    and the ``hole`` [P, P]."""
+    """What every system starts from: where the head is, the ``expected`` outer table [P, P] (mm), what rays met near it
+    (walls of the cut are no inner table: NaN), and the ``hole`` [P, P]."""
 
     pose: Pose
     expected: NDArray[np.float64]
@@ -132,7 +134,9 @@ def find_defect(
     expected = expected_outer(skull, pose, fitted, model, settings)
     rays = cast_vault(skull, pose, expected, OFF_SURFACE)
     hole = find_hole(rays, expected, model, settings)
-    return Defect(pose, expected, rays, hole) if hole.any() else None
+    if not hole.any():
+        return None
+    return Defect(pose, expected, without_walls(skull, pose, rays, hole, expected, settings.upright), hole)
 
 
 def posed_defect(skull: Volume, model: RadialModel) -> Defect | None:
@@ -146,8 +150,8 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
     thickness = rays.outer - rays.inner
     outside = np.isfinite(rays.outer) & directions()[1] & ~binary_dilation(hole, iterations=1)
     outer = _filled(rays.outer, outside, region, model.outer, model, settings.outer)
-    # An oblique cut takes more of the inner table than of the outer, so that thickness near the hole may be wrong: it is
-    # completed from farther away first, and then again with those readings that agree.
+    # An oblique cut takes more of the inner table than of the outer, and walls that were not recognised make thickness near
+    # the hole wrong: it is completed from farther away first, and then again with those readings that agree.
     plausible = outside & (thickness > 1) & (thickness < 21)
     safe = plausible & ~binary_dilation(hole, iterations=4)
     thick = _filled(thickness, safe, region, model.thickness, model, settings.thickness)

@@ -28,7 +28,7 @@ MIXTURE = {
 }  # fmt: skip
 ELASTIC = 0.2  # of the samples are bent as well
 ATTEMPTS = 5
-VERSION = 2  # of what a drawn sample is: count it up with any change to cut, pose, proposal or resampling
+VERSION = 3  # of what a drawn sample is: count it up with any change to cut, pose, proposal or resampling
 
 
 class NoUsableDefect(RuntimeError):

@@ -1,8 +1,9 @@
 """Our network: a proposal's field refined from 1.8 mm to 0.45 mm, growing bone by learned occupancy.
 
 At every level each voxel's logit is the proposal's (or that of the bone already there), plus a residual; eight child
-logits decide which voxels exist on the next level, where the parent's features and residual continue. An untrained
-cascade therefore returns the proposal, and training can only be asked to improve on it.
+logits decide which voxels exist on the next level, where the parent's features continue, and its residual, interpolated:
+steps of 1.8 mm on a smooth surface would be all that finer levels learn to undo. An untrained cascade therefore returns
+the proposal, and training can only be asked to improve on it.
 """
 
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from cranial_sparse.bricks import (
     upsample,
 )
 from cranial_sparse.networks.blocks import SparseUNet
+from cranial_sparse.networks.interpolation import to_children
 from cranial_sparse.sparse_conv.layers import UpConv3d
 
 SPACINGS = (1.8, 0.9, 0.45)  # mm
@@ -136,7 +138,7 @@ class Cascade(nn.Module):
             if k + 1 == len(self.levels):
                 outputs.append(LevelOutput(grid, logits, None, SPACINGS[k]))
                 break
-            inherited = residual[:, None] + child  # [N, 8] residuals the children start from
+            inherited = to_children(residual, grid) + child  # [N, 8] residuals the children start from
             finer = children_of(voxels)
             known = share_at(bone[:1], finer, SPACINGS[k + 1])[:, 0]
             children = with_bone(field_at(field, finer, SPACINGS[k + 1]), known).reshape(-1, 8) + inherited

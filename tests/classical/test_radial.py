@@ -32,6 +32,6 @@ def test_a_rim_that_is_a_little_thicker_is_believed() -> None:
     assert completed(np.where(BY_THE_HOLE, 0.6 * SHIPPED_SETTINGS.reading, 0.0)) > 0.3
 
 
-@pytest.mark.parametrize("reading", [-2.5, 3.0])
+@pytest.mark.parametrize("reading", [-3.5, 3.5])
 def test_the_wall_of_the_cut_is_not_believed(reading: float) -> None:
     assert abs(completed(np.where(BY_THE_HOLE, reading, 0.0))) < 0.1
