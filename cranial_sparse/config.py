@@ -57,6 +57,8 @@ class LoggingConfig:
 
     wandb: str = MISSING  # offline, online or disabled
     project: str = MISSING
+    group: str = MISSING  # of runs that belong together, such as a sweep's; empty: none
+    tags: tuple[str, ...] = ()  # besides the experiment, the proposal and the fold
     every: int = MISSING  # steps
 
 

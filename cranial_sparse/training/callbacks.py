@@ -1,4 +1,4 @@
-"""Checkpoints, stopping and pictures."""
+"""Checkpoints and stopping."""
 
 import signal
 from pathlib import Path
@@ -8,10 +8,6 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Timer
-from lightning.pytorch.loggers import WandbLogger
-
-from cranial_sparse.report.png import encode_png
-from cranial_sparse.training.picture import PALETTE
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -98,21 +94,3 @@ class Checkpoints(StepCallback):
     def _restore_handlers(self) -> None:
         while self._handlers:
             signal.signal(*self._handlers.popitem())
-
-
-class Pictures(Callback):
-    """Writes the module's ``picture`` to ``folder``/step_NNNNNN.png after each validation, and to W&B."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        indices = getattr(pl_module, "picture", None)
-        if indices is None:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"step_{trainer.global_step:06d}.png"
-        path.write_bytes(encode_png(indices, PALETTE))
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("val/case", [str(path)])

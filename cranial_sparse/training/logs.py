@@ -27,6 +27,9 @@ def make_loggers(config: Config, folder: Path) -> list[Logger]:
     logger = WandbLogger(
         name=folder.name,
         project=config.logging.project,
+        group=config.logging.group or None,
+        tags=tags(config),
+        job_type="train",
         save_dir=folder,
         offline=offline,
         id=run_id(folder),
@@ -35,6 +38,12 @@ def make_loggers(config: Config, folder: Path) -> list[Logger]:
         settings=wandb.Settings(console="off"),  # the progress bar is for the terminal
     )
     return [*loggers, logger]
+
+
+def tags(config: Config) -> list[str]:
+    """What a run is found by: its experiment, proposal and fold, and ``logging.tags``."""
+    fold = [] if config.data.fold is None else [f"fold {config.data.fold}"]
+    return [*dict.fromkeys((config.experiment, config.data.proposal, *fold, *config.logging.tags))]
 
 
 def logged_in() -> bool:

@@ -1,7 +1,7 @@
 """The cascade under training: one case per batch, ``accumulate`` batches per step."""
 
 from collections import deque
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -21,15 +21,24 @@ from cranial_sparse.training.schedule import item_seed, learning_rate_factor
 from cranial_sparse.training.scores import case_scores, dense_implant, true_missing
 
 
+@dataclass(frozen=True, eq=False)
+class Validated:
+    """A validation case: its ``scores``, palette indices [H, W] of its ``picture``, and the predicted ``implant``
+    [X, Y, Z] on the finest lattice."""
+
+    scores: dict[str, float]
+    picture: NDArray[np.uint8]
+    implant: NDArray[np.bool_]
+
+
 class CascadeModule(L.LightningModule):
-    """``network`` is a Cascade, or is called like one. ``picture`` holds the first validation case."""
+    """``network`` is a Cascade, or is called like one. ``validated`` holds the last validation, case by case."""
 
     def __init__(self, network: nn.Module, config: Config) -> None:
         super().__init__()
         self.network = network
         self.config = config
-        self.picture: NDArray[np.uint8] | None = None  # palette indices [H, W]
-        self.scores: list[dict[str, float]] = []  # of the validation cases seen
+        self.validated: list[Validated] = []
         # Single cases differ too much for a curve: figures are means over the cases between two log lines.
         self.recent: deque[dict[str, Tensor]] = deque(maxlen=config.logging.every * config.training.accumulate)
 
@@ -60,24 +69,24 @@ class CascadeModule(L.LightningModule):
         return self.global_step * accumulate + batch_idx % accumulate
 
     def on_validation_epoch_start(self) -> None:
-        self.picture, self.scores = None, []
+        self.validated = []
 
     def validation_step(self, inputs: CascadeInputs, batch_idx: int) -> None:
         outputs = self.network(inputs)
         loss = cascade_loss(outputs, inputs, self.config.loss)["loss"]
-        self.scores.append({"loss": loss.item(), **case_scores(outputs, inputs)})
-        if self.picture is None:
-            factor = pooling_factor(outputs[-1].spacing)
-            skull = (share(inputs.skull, factor) > 0.5).cpu().numpy()
-            truth = true_missing(inputs, factor).cpu().numpy()
-            self.picture = case_picture(skull, dense_implant(outputs[-1], inputs), truth)
+        factor = pooling_factor(outputs[-1].spacing)
+        skull = (share(inputs.skull, factor) > 0.5).cpu().numpy()
+        truth, implant = true_missing(inputs, factor).cpu().numpy(), dense_implant(outputs[-1], inputs)
+        scores = {"loss": loss.item(), **case_scores(outputs, inputs)}
+        self.validated.append(Validated(scores, case_picture(skull, implant, truth), implant))
 
     def on_validation_epoch_end(self) -> None:
-        if not self.scores:
+        if not self.validated:
             return
-        means = {name: float(np.mean([case[name] for case in self.scores])) for name in self.scores[0]}
+        scores = [case.scores for case in self.validated]
+        means = {name: float(np.mean([case[name] for case in scores])) for name in scores[0]}
         self.log_dict({f"val/{name}": value for name, value in means.items()}, batch_size=1)
-        self.log("val/dsc_worst", min(case["dsc"] for case in self.scores), batch_size=1)
+        self.log("val/dsc_worst", min(case["dsc"] for case in scores), batch_size=1)
         self.log("dsc", means["dsc"], prog_bar=True, logger=False, batch_size=1)
 
     def configure_optimizers(self) -> Any:

@@ -13,11 +13,12 @@ from torch import nn
 from cranial_sparse.config import Config
 from cranial_sparse.errors import InputError
 from cranial_sparse.schema import to_plain
-from cranial_sparse.training.callbacks import LAST, Checkpoints, Pictures
+from cranial_sparse.training.callbacks import LAST, Checkpoints
 from cranial_sparse.training.ema import ExponentialMovingAverage
 from cranial_sparse.training.export import read_checkpoint
 from cranial_sparse.training.logs import close_loggers, make_loggers
 from cranial_sparse.training.module import CascadeModule
+from cranial_sparse.training.showcase import Showcase
 from cranial_sparse.training.steps import StepLoader
 
 
@@ -67,7 +68,7 @@ def train(config: Config, network: nn.Module, data: L.LightningDataModule) -> Ch
         folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(OmegaConf.create(to_plain(config)), folder / "config.yaml")
         loggers = make_loggers(config, folder)
-        callbacks += [Pictures(folder / "pictures"), *([timer] if timer else []), checkpoints]
+        callbacks += [*([timer] if timer else []), checkpoints, Showcase(folder)]  # shows what checkpoints has saved
     trainer = L.Trainer(
         accelerator="auto",
         devices=1,

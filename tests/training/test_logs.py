@@ -8,8 +8,7 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 
 from cranial_sparse.config import Config, load_config
 from cranial_sparse.training import logs
-from cranial_sparse.training.callbacks import Pictures
-from cranial_sparse.training.logs import close_loggers, make_loggers, run_id
+from cranial_sparse.training.logs import close_loggers, make_loggers, run_id, tags
 from experiments.train import CONFIGS
 
 
@@ -62,6 +61,17 @@ def test_a_run_keeps_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert run_id(tmp_path / "new") == "agents"
 
 
-def test_no_picture_no_file(tmp_path: Path) -> None:
-    Pictures(tmp_path / "pictures").on_validation_end(None, object())  # type: ignore[arg-type]
-    assert list(tmp_path.iterdir()) == []
+def test_runs_are_named_grouped_and_tagged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    loggers = make_loggers(configure("data.fold=2", "logging.group=widths", "logging.tags=[night]"), tmp_path / "wide")
+    run = loggers[1].experiment
+    close_loggers(loggers, failed=False)
+    assert (run.name, run.group, run.job_type) == ("wide", "widths", "train")
+    assert set(run.tags) == {"cascade", "radial", "fold 2", "night"}
+    assert run.config["training"]["lr"] == configure().training.lr  # plain values, not text
+
+
+def test_a_run_belongs_to_its_experiment_where_nothing_is_said() -> None:
+    assert configure().logging.group == "cascade"
+    assert tags(configure("logging.tags=[cascade,x]")) == ["cascade", "radial", "x"]
