@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,39 @@ def run(path: Path, out: Path, complete=knowing, **options) -> tuple[int, str]:
     console = Console(record=True, width=200, file=open(os.devnull, "w"))  # noqa: SIM115
     cases, problems = find_inputs([path])
     return complete_all(cases, out, complete, Options(**options), console, problems), console.export_text()
+
+
+def unsure(skull: Volume) -> Completion:
+    """Knows the answer, and says to be less sure of it the higher it lies."""
+    return replace(knowing(skull), facts={"expected_dsc": 0.8125}, spread_at=lambda points: points[:, 2] / 1000)
+
+
+def test_what_the_completer_is_unsure_of_is_written_and_shown(skull_file: Path, tmp_path: Path):
+    assert run(skull_file, tmp_path / "out", unsure)[0] == 0
+    folder = tmp_path / "out" / "one"
+    assert {p.name for p in folder.iterdir()} == FILES | {"uncertainty.nrrd"}
+    implant, spread = (read_volume(folder / name) for name in ("implant.nrrd", "uncertainty.nrrd"))
+    index = np.argwhere(implant.array > 0)
+    places = implant.geometry.to_physical(index)
+    at = np.rint(spread.geometry.to_index(places)).astype(int)
+    np.testing.assert_allclose(spread.array[tuple(at.T)], places[:, 2] / 1000, rtol=1e-6)
+    assert np.count_nonzero(spread.array) == len(index)
+    page = (folder / "report.html").read_text()
+    assert "<option>Uncertainty (1 σ)</option>" in page
+    assert "Expected Dice" in page
+    assert "0.81" in page
+    assert "uncertainty.nrrd" in page
+    # a copy that lost the map is done again
+    (folder / "uncertainty.nrrd").unlink()
+    assert run(skull_file, tmp_path / "out", unsure, overwrite=False)[0] == 0
+    assert (folder / "uncertainty.nrrd").is_file()
+
+
+def test_a_completer_that_knows_no_uncertainty_shows_none(skull_file: Path, tmp_path: Path):
+    assert run(skull_file, tmp_path / "out")[0] == 0
+    page = (tmp_path / "out" / "one" / "report.html").read_text()
+    assert "Uncertainty" not in page
+    assert "Expected Dice" not in page
 
 
 def test_a_case_becomes_a_folder(skull_file: Path, tmp_path: Path):

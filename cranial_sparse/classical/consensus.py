@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cranial_sparse.classical.radial import posed_defect, radial_field
+from cranial_sparse.classical.radial import SHIPPED_SETTINGS, posed_defect, radial_field
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.ssm import Fit, ssm_field
 from cranial_sparse.classical.ssm_model import ShapeModel, shipped_shape_model
@@ -33,8 +33,8 @@ def consensus_completer(
     others = ssm_field(skull, defect, shapes or shipped_shape_model(), Fit()), tps_field(skull, defect, model, {})
     fields = [first.logits.numpy(), *(on_box(other, first.geometry) for other in others)]
     median = np.median(np.stack(fields), axis=0).astype(np.float32)
-    strays = np.ptp(np.stack(fields), axis=0)[np.abs(median) < 1]
-    facts = {"spread_at_surface_mm": float(np.median(strays) / 2)} if strays.size else {}
+    strays = np.ptp(np.stack(fields), axis=0) / SHIPPED_SETTINGS.logit_per_mm  # mm, over three fields
+    facts = {"spread_at_surface_mm": float(np.median(strays[np.abs(median) < 1]))} if (np.abs(median) < 1).any() else {}
     return Field(torch.from_numpy(median), first.geometry, first.pose, facts=facts)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, map_coordinates, minimum_filter, uniform_filter
 
-from cranial_sparse.classical.gaussian import Kernel, MapModel, conditional_mean
+from cranial_sparse.classical.gaussian import Kernel, MapModel, conditional
 from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.completion.resampling import to_lattice
@@ -64,10 +64,13 @@ def _finer(box: Geometry, margin: int) -> Geometry:
     return Geometry((nx, ny, nz), (step,) * 3, (float(corner[0]), float(corner[1]), float(corner[2])), IDENTITY)
 
 
-def complete_distance(skull: Volume, pose: Pose, hole: NDArray, model: MapModel) -> NDArray[np.float64]:
-    """Signed distance (mm) of the complete skull over BOX: completed around the directions of ``hole`` (bool [P, P]).
+def complete_distance(
+    skull: Volume, pose: Pose, hole: NDArray, model: MapModel
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Signed distance (mm) of the complete skull over BOX, completed around the directions of ``hole`` (bool [P, P]), and
+    its standard deviation.
 
-    The rest is what the defective ``skull`` shows.
+    The rest is what the defective ``skull`` shows, and certain.
     """
     distance, seen = signed_distance(skull, pose)
     points = places(BOX)
@@ -75,11 +78,11 @@ def complete_distance(skull: Volume, pose: Pose, hole: NDArray, model: MapModel)
     gap = look_up(distance_transform_edt(~hole), to_pixel(points / radius[..., None])) * (PIXEL_MM * radius / 90.0)
     target = gap < NEAR
     known = seen & ~target
-    filled = distance.astype(np.float64)
+    filled, spread = distance.astype(np.float64), np.zeros(distance.shape)
     if target.any() and known.any():
         data = _thinned(known, gap)
-        filled[target] = conditional_mean(distance, data, target, model, points, KERNEL)
-    return filled
+        filled[target], spread[target] = conditional(distance, data, target, model, points, KERNEL)
+    return filled, spread
 
 
 def _thinned(known: NDArray, gap: NDArray) -> NDArray[np.bool_]:

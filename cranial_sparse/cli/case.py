@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cranial_sparse.cli.folders import new_folder
 from cranial_sparse.cli.inputs import Case
@@ -25,10 +26,12 @@ from cranial_sparse.io.mesh import write_mesh
 from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.skull import Skull, read_skull
 from cranial_sparse.io.volume import write_volume
+from cranial_sparse.metrics.boxes import bounding_box
 from cranial_sparse.report.html import FILES, SOLID_FILES, report_page
 from cranial_sparse.report.solid import solid_view
 from cranial_sparse.report.summary import SCHEMA, Source, Summary, implant_facts, volume_ml
 
+UNCERTAINTY = "uncertainty.nrrd"
 NO_SOLID = "No printable solid was made:"
 CompleteFunction = Callable[[Volume], Completion]
 NO_DEFECT = (
@@ -138,6 +141,8 @@ def complete_case(
             del whole
             if not facts.empty:
                 write_mesh(folder / "implant.stl", mesh.vertices, mesh.triangles)
+                if completion.spread_at is not None:
+                    write_volume(folder / UNCERTAINTY, uncertainty_map(implant, completion.spread_at))
             if "landmarks" in completion.facts:
                 places = {name: np.array(one["lps"]) for name, one in completion.facts["landmarks"].items()}
                 write_landmarks(folder / "landmarks.mrk.json", places)
@@ -146,13 +151,27 @@ def complete_case(
                 write_design(folder / "solid", solid, preset, case.name)
                 write_checks(folder / "solid", solid, preset, {"source": asdict(source)})
         with stage("report"):
-            view = None if solid is None else solid_view(solid)
-            files = FILES if solid is None else f"{FILES}; in solid/: {SOLID_FILES}"
-            page = report_page(summary(), skull.volume, implant, completion.plane, view, files)
+            view = None if solid is None else solid_view(solid, spread_at=completion.spread_at)
+            unsure = "" if completion.spread_at is None or facts.empty else f", {UNCERTAINTY} (mm, 1 σ)"
+            files = f"{FILES}{unsure}" if solid is None else f"{FILES}{unsure}; in solid/: {SOLID_FILES}"
+            page = report_page(summary(), skull.volume, implant, completion.plane, view, files, completion.spread_at)
             (folder / "report.html").write_text(page, encoding="utf-8")
         written = summary()
         (folder / "summary.json").write_text(written.to_json(), encoding="utf-8")
     return written
+
+
+def uncertainty_map(implant: Volume, spread_at: Callable[[NDArray], NDArray]) -> Volume:
+    """Standard deviation (mm, float32) of the surface nearest to each voxel of an ``implant``, which is not empty; 0 elsewhere
+    in its box."""
+    box = bounding_box(implant.array)
+    assert box is not None
+    low = (box[0].start, box[1].start, box[2].start)
+    inside = implant.array[box]
+    values = np.zeros(inside.shape, np.float32)
+    index = np.argwhere(inside)
+    values[tuple(index.T)] = spread_at(implant.geometry.to_physical(index + np.array(low)))
+    return Volume(values, implant.geometry.crop(low, inside.shape))  # type: ignore[arg-type]
 
 
 def designed(skull: Volume, implant: Volume, config: ImplantConfig) -> tuple[Design | None, list[str]]:
@@ -178,6 +197,8 @@ def finished_summary(folder: Path) -> dict | None:
 def is_whole(folder: Path, summary: dict) -> bool:
     """Whether every file that a finished case with this ``summary`` has is there: a copy may have lost some."""
     mesh = [] if summary["implant"].get("empty") else ["implant.stl"]
+    if mesh and "expected_dsc" in summary.get("facts", {}):
+        mesh.append(UNCERTAINTY)
     names = ["implant.nrrd", "complete.nrrd", "report.html", *mesh]
     refused = any(str(note).startswith(NO_SOLID) for note in summary.get("warnings", ()))
     if summary["options"].get("material") and mesh and not refused:

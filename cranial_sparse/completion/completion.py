@@ -1,7 +1,10 @@
 """What completing one skull gives."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from numpy.typing import NDArray
 
 from cranial_sparse.geometry import Plane, Volume
 
@@ -14,7 +17,8 @@ class Completion:
     ``seconds`` holds the wall time of each stage in order; ``warnings`` are sentences for the user. ``outside_ml`` is
     bone outside the canonical lattice, such as the face and the neck, which no system looks at or changes.
     ``weights`` are the files in cranial_sparse/assets that the result depends on; ``facts`` are the completer's own,
-    ``plane`` the plane of symmetry that it used.
+    ``plane`` the plane of symmetry that it used. ``spread_at`` gives the standard deviation (mm) [N] of the completed surface at
+    points [N, 3] (LPS mm), where the completer knows.
     """
 
     implant: Volume
@@ -24,3 +28,4 @@ class Completion:
     weights: tuple[str, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     plane: Plane | None = None
+    spread_at: Callable[[NDArray], NDArray] | None = None

@@ -12,7 +12,7 @@ from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.tps.completer import tps_completer
 from cranial_sparse.completion import refine
-from cranial_sparse.completion.completer import Completer
+from cranial_sparse.completion.completer import Completer, Field, spread_at
 from cranial_sparse.completion.completion import Completion
 from cranial_sparse.completion.frame import bone_outside_ml
 from cranial_sparse.completion.patient import missing_bone, patient_logits
@@ -21,6 +21,7 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.networks.cascade import Cascade
 
+DOUBTFUL = 0.87  # expected Dice coefficient below which a user is told
 CASCADE = "cascade"  # the system "radial", refined
 CUT_ABOVE_ORBITS = (
     "The scan ends above the orbits: the head's pose rests on the vault alone, and nothing is completed"
@@ -83,5 +84,22 @@ def complete_with(skull: Volume, completer: Completer, network: Cascade | None) 
     if proposal is None:
         return Completion(implant, seconds, warnings, outside_ml)
     return Completion(
-        implant, seconds, (*warnings, *proposal.notes), outside_ml, facts=proposal.facts, plane=proposal.plane
+        implant,
+        seconds,
+        (*warnings, *proposal.notes, *doubts(proposal)),
+        outside_ml,
+        facts=proposal.facts,
+        plane=proposal.plane,
+        spread_at=None if proposal.spread is None else partial(spread_at, proposal),
+    )
+
+
+def doubts(proposal: Field) -> tuple[str, ...]:
+    """What to tell the user of a ``proposal`` that expects to be poor."""
+    expected = proposal.facts.get("expected_dsc", 1.0)
+    if expected >= DOUBTFUL:
+        return ()
+    return (
+        f"The shape model is unsure here: it expects a Dice coefficient of about {expected:.2f} with the bone that was there. "
+        "Look at the map of uncertainty before using this.",
     )

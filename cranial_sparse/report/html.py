@@ -2,14 +2,17 @@
 
 import base64
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
 
+from numpy.typing import NDArray
+
 from cranial_sparse.geometry import Plane, Volume
+from cranial_sparse.report.maps import ColourMap
 from cranial_sparse.report.slices import View, slice_views
-from cranial_sparse.report.solid import SolidView, checks_section
+from cranial_sparse.report.solid import SolidView, checks_section, uncertainty
 from cranial_sparse.report.summary import Summary
 from cranial_sparse.report.surfaces import light_surface, pack
 
@@ -29,17 +32,21 @@ def report_page(
     plane: Plane | None = None,
     solid: SolidView | None = None,
     files: str = FILES,
+    spread_at: Callable[[NDArray], NDArray] | None = None,
 ) -> str:
     """The page of one case; ``skull`` (defective) and ``implant`` are bool [X, Y, Z] on one grid.
 
     A ``plane`` of symmetry is drawn into the slices. With a finished ``solid`` that is what is shown in 3D, with its colour maps,
-    and its checks have a section. ``files`` says what lies beside the page.
+    and its checks have a section. ``files`` says what lies beside the page. ``spread_at`` (see Completion) colours a predicted
+    implant by how unsure it is.
     """
+    shown = light_surface(implant, IMPLANT_DETAIL, IMPLANT_TRIANGLES) if solid is None else solid.mesh
+    maps = () if solid is None else solid.maps
+    if solid is None and spread_at is not None and len(shown.vertices):
+        maps = (uncertainty(spread_at, shown),)
     layers = [
         pack("skull", light_surface(skull, SKULL_DETAIL, SKULL_TRIANGLES, SKULL_LEVEL, passes=10)),
-        pack("implant", light_surface(implant, IMPLANT_DETAIL, IMPLANT_TRIANGLES))
-        if solid is None
-        else pack("implant", solid.mesh, solid.maps, solid.outward),
+        pack("implant", shown, maps, None if solid is None else solid.outward),
     ]
     views = slice_views(skull, implant, plane)
     return Template(_asset("page.html")).substitute(
@@ -51,7 +58,7 @@ def report_page(
         tiles=_tiles(summary),
         warnings=_warnings(summary),
         checks="" if solid is None else checks_section(solid),
-        maps="" if solid is None else _maps(solid),
+        maps=_choice(maps),
         files=escape(files),
         pictures="".join(_figure(view) for view in views),
         slices=_json([_slice_data(view) for view in views]),
@@ -60,8 +67,10 @@ def report_page(
     )
 
 
-def _maps(solid: SolidView) -> str:
-    options = "".join(f"<option>{escape(each.name)}</option>" for each in solid.maps)
+def _choice(maps: Sequence[ColourMap]) -> str:
+    if not maps:
+        return ""
+    options = "".join(f"<option>{escape(each.name)}</option>" for each in maps)
     return (
         f'<label class="choice">Colour<select id="map"><option value="">plain</option>{options}</select></label>'
         '<p class="legend" id="legend" hidden><output></output><i></i><output></output></p>'
@@ -86,6 +95,11 @@ def _tiles(summary: Summary) -> str:
             "–" if implant.empty else f"{implant.triangles:,}",
             "",
             f"triangles, {closed}" if implant.triangles else "",
+        ),
+        *(
+            [("Expected Dice", f"{summary.facts['expected_dsc']:.2f}", "", "by the shape model’s own uncertainty")]
+            if "expected_dsc" in summary.facts
+            else []
         ),
         ("Computing time", f"{sum(summary.seconds.values()):.1f}", "s", "this page not included"),
         ("Peak memory", f"{summary.peak_memory_mb / 1024:.1f}", "GB", "resident"),

@@ -1,10 +1,11 @@
 """A finished design as the page shows it: all solids as one surface, its colour maps, its checks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cranial_sparse.implant.checks import Check
 from cranial_sparse.implant.design import Design
@@ -15,6 +16,7 @@ from cranial_sparse.report.maps import ColourMap
 CLEARANCE = 3.0  # mm shown
 THICKEST = 1.5  # medians shown: along the normals of a rim it is the width of the whole implant
 DEVIATION = 2.0
+UNCERTAIN = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,8 +32,11 @@ class SolidView:
     checks: tuple[tuple[str, tuple[Check, ...]], ...]
 
 
-def solid_view(design: Design, truth: Mesh | None = None) -> SolidView:
-    """Everything the page needs of ``design``; with the surface of the bone that was there, the deviation from it too."""
+def solid_view(
+    design: Design, truth: Mesh | None = None, spread_at: Callable[[NDArray], NDArray] | None = None
+) -> SolidView:
+    """Everything the page needs of ``design``; with the surface of the bone that was there, the deviation from it too, and with
+    ``spread_at`` (see Completion) how unsure the completion was."""
     mesh = joined([part.mesh for part in design.parts])
     thickness = np.concatenate([part.maps.thickness for part in design.parts])
     clearance = np.concatenate([part.maps.clearance for part in design.parts])
@@ -42,10 +47,17 @@ def solid_view(design: Design, truth: Mesh | None = None) -> SolidView:
     if truth is not None:
         away = Scene(truth).signed_distance(mesh.vertices)
         maps.append(ColourMap("Deviation from truth", "mm", away, -DEVIATION, DEVIATION))
+    if spread_at is not None:
+        maps.append(uncertainty(spread_at, mesh))
     names = part_names(len(design.parts))
     checks = tuple((name, part.checks.items) for name, part in zip(names, design.parts, strict=True))
     outward = design.parts[0].checks.outward if len(design.parts) == 1 else None
     return SolidView(mesh, outward, tuple(maps), checks)
+
+
+def uncertainty(spread_at: Callable[[NDArray], NDArray], mesh: Mesh) -> ColourMap:
+    """Standard deviation of the completed bone's surface, over the vertices of ``mesh``."""
+    return ColourMap("Uncertainty (1 σ)", "mm", spread_at(mesh.vertices), 0.0, UNCERTAIN)
 
 
 def part_names(count: int) -> list[str]:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, fit_map_model
+from cranial_sparse.classical.gaussian import (
+    Kernel,
+    MapModel,
+    complete_map,
+    complete_map_and_spread,
+    conditional,
+    conditional_mean,
+    fit_map_model,
+)
 from cranial_sparse.classical.maps import PIXELS, directions
 
 SURFACE = directions()[0] * 90.0
@@ -58,6 +66,42 @@ def test_nothing_known_is_an_error() -> None:
     model = MapModel(np.zeros((PIXELS, PIXELS)), np.zeros((1, PIXELS, PIXELS)), np.ones((PIXELS, PIXELS)))
     with pytest.raises(ValueError, match="known"):
         complete_map(model.mean, np.zeros_like(hole()), hole(), model, SURFACE, KERNEL)
+
+
+def test_mean_and_spread_are_those_of_the_joint_gaussian() -> None:
+    """Against numpy's textbook formula on the whole covariance of 40 pixels."""
+    rng = np.random.default_rng(3)
+    chosen = np.zeros((PIXELS, PIXELS), bool)
+    chosen.ravel()[rng.choice(np.flatnonzero(directions()[1]), 40, replace=False)] = True
+    target = chosen & (rng.random(chosen.shape) < 0.4)
+    data = chosen & ~target
+    modes = rng.standard_normal((2, PIXELS, PIXELS))
+    model = MapModel(np.full(chosen.shape, 90.0), modes, 0.5 + rng.random(chosen.shape))
+    values = 90 + rng.standard_normal(chosen.shape)
+
+    def covariance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        matern = lambda p, q: (lambda r: (1 + r) * np.exp(-r))(  # noqa: E731
+            np.sqrt(3) / KERNEL.length * np.linalg.norm(p[:, None] - q, axis=-1)
+        )
+        kernel = matern(SURFACE[a], SURFACE[b]) + KERNEL.mirror * matern(SURFACE[a], SURFACE[b] * [-1, 1, 1])
+        return kernel * model.spread[a][:, None] * model.spread[b] + modes[:, a].T @ modes[:, b]
+
+    known = covariance(data, data) + KERNEL.noise**2 * np.eye(data.sum())
+    gain = covariance(target, data) @ np.linalg.inv(known)
+    mean, spread = conditional(values, data, target, model, SURFACE, KERNEL)
+    np.testing.assert_allclose(mean, 90 + gain @ (values[data] - 90), atol=1e-6)
+    remaining = covariance(target, target) - gain @ covariance(data, target)
+    np.testing.assert_allclose(spread, np.sqrt(np.diag(remaining)), atol=1e-6)
+    np.testing.assert_array_equal(mean, conditional_mean(values, data, target, model, SURFACE, KERNEL))
+
+
+def test_the_middle_of_a_hole_is_less_sure_than_its_rim() -> None:
+    model = MapModel(np.full((PIXELS, PIXELS), 90.0), np.zeros((1, PIXELS, PIXELS)), np.ones((PIXELS, PIXELS)))
+    _, found = complete_map_and_spread(model.mean, ~hole(), hole(), model, SURFACE, KERNEL)
+    spread = np.zeros(hole().shape)
+    spread[hole()] = found
+    assert spread[72, 102] > 2 * spread[60, 102] > 0
+    assert spread.max() < np.sqrt(1 + KERNEL.mirror)
 
 
 def test_fitting_recovers_modes_although_pixels_are_missing() -> None:

@@ -85,7 +85,7 @@ def test_a_hole_in_the_shell_is_filled_and_the_rest_is_what_was_scanned(hole: np
     truth = true_distance()
     # skulls that differ by nothing but noise: the mean is the answer
     model = MapModel(truth.astype(np.float32), np.zeros((1, *SHAPE), np.float32), np.full(SHAPE, 0.5, np.float32))
-    found = complete_distance(defective, STRAIGHT, hole, model)
+    found, spread = complete_distance(defective, STRAIGHT, hole, model)
     scanned, _ = signed_distance(defective, STRAIGHT)
     angle = POINTS @ (towards / np.linalg.norm(towards)) / np.linalg.norm(POINTS, axis=-1)
     cone = (angle > np.cos(np.deg2rad(10))) & (np.abs(truth) < 4)
@@ -93,6 +93,10 @@ def test_a_hole_in_the_shell_is_filled_and_the_rest_is_what_was_scanned(hole: np
     assert np.abs(found - truth)[cone].mean() < 0.3
     away = angle < np.cos(np.deg2rad(40))
     np.testing.assert_allclose(found[away], scanned[away])
+    assert not spread[away].any()  # what was scanned is certain
+    assert (
+        0.1 < spread[cone].mean() < np.sqrt(1.5) * 0.5 + 1e-6
+    )  # no more than skulls differ by, the mirrored half included
 
 
 def test_the_share_is_for_the_orbits_alone() -> None:

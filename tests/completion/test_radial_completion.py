@@ -6,15 +6,17 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial.transform import Rotation
 
 from cranial_sparse.classical.maps import PIXELS
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import Vault, hole_box, radial_completer
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
-from cranial_sparse.completion.frame import canonical_lattice
+from cranial_sparse.completion.completer import Field, spread_at
+from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
-from cranial_sparse.completion.pipeline import CUT_ABOVE_ORBITS, complete
+from cranial_sparse.completion.pipeline import CUT_ABOVE_ORBITS, DOUBTFUL, complete, doubts
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.metrics import dsc
@@ -174,6 +176,27 @@ def test_the_field_is_positive_in_the_missing_bone_and_negative_beside_it(defect
     logits, box = patient_logits(field, defective.geometry)
     assert (logits[truth[box]] > 0).mean() > 0.93
     assert (logits[~(truth | defective.array)[box]] > 0).mean() < 0.01
+
+
+def test_the_middle_of_the_hole_is_less_sure_than_its_rim(defect: tuple[Volume, np.ndarray]) -> None:
+    skull, implant = defect
+    field = radial_completer(skull)
+    assert field is not None
+    places = skull.geometry.to_physical(np.argwhere(implant))
+    from_middle = np.linalg.norm(places - places.mean(0), axis=1)
+    spread = spread_at(field, places)
+    assert spread[from_middle < 10].mean() > 1.3 * spread[from_middle > 30].mean() > 0
+    assert 0.5 < field.facts["expected_dsc"] < 1
+
+
+def test_a_proposal_that_expects_to_be_poor_is_told() -> None:
+    field = Field(torch.zeros(1, 1, 1), Geometry((1, 1, 1), (1.0,) * 3, (0.0,) * 3), Pose(np.eye(3), np.zeros(3)))
+    assert doubts(field) == ()
+    assert doubts(replace(field, facts={"expected_dsc": DOUBTFUL})) == ()
+    (said,) = doubts(replace(field, facts={"expected_dsc": DOUBTFUL - 0.1}))
+    assert f"{DOUBTFUL - 0.1:.2f}" in said
+    with pytest.raises(ValueError, match="spread"):
+        spread_at(field, np.zeros((1, 3)))
 
 
 def test_nothing_is_missing_where_field_and_scan_do_not_meet(head: Volume) -> None:
