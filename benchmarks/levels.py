@@ -22,17 +22,16 @@ import torch
 
 from benchmarks.cases import SETS, FixedCase, listed, load
 from benchmarks.common import machine
+from benchmarks.leaderboard import entries
 from cranial_sparse import __version__
 from cranial_sparse.bricks import coordinates
 from cranial_sparse.classical.radial import radial_completer
-from cranial_sparse.cli.provenance import weight_hashes
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import halved
 from cranial_sparse.completion.inputs import cascade_inputs
 from cranial_sparse.completion.patient import missing_bone, patient_logits
-from cranial_sparse.completion.refine import WEIGHTS, dense_logits, level_lattice, shipped_network
+from cranial_sparse.completion.refine import dense_logits, level_lattice, shipped_network
 from cranial_sparse.completion.resampling import to_lattice
-from cranial_sparse.completion.systems import SYSTEMS
 from cranial_sparse.data.packed_skullfix import packed_paths
 from cranial_sparse.errors import in_one_line
 from cranial_sparse.geometry import Volume
@@ -166,7 +165,7 @@ def main() -> None:
     packed_paths(args.data, "val")  # raises where there are none
     wanted = listed(*(args.set or SETS[:2]), smoke=args.smoke)
     target = args.out / "levels.json"
-    made_by = weight_hashes((*SYSTEMS["radial"].weights, WEIGHTS)) | {"cranial-sparse": __version__}
+    made_by = entries.made_by("radial" + entries.REFINED) | {"cranial-sparse": __version__}
     made_by |= {} if args.backend == "native" else {"backend": args.backend}
     cases = finished(target, made_by)
     todo = [case for case in wanted if case.name not in cases]

@@ -12,6 +12,7 @@ from cranial_sparse.completion import refine
 from cranial_sparse.completion.systems import SYSTEMS
 
 REFINED = " + refiner"
+REVISION = "revision"
 
 
 def entries(systems: tuple[str, ...]) -> tuple[str, ...]:
@@ -20,14 +21,15 @@ def entries(systems: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def made_by(entry: str) -> dict[str, str]:
-    """The files that decide an entry's figures, with their hashes."""
-    system = entry.removesuffix(REFINED)
-    return weight_hashes((*SYSTEMS[system].weights, *((refine.WEIGHTS,) if entry.endswith(REFINED) else ())))
+    """What decides an entry's figures: its files with their hashes, and its code's revision where that is not the first."""
+    system = SYSTEMS[entry.removesuffix(REFINED)]
+    made = weight_hashes((*system.weights, *((refine.WEIGHTS,) if entry.endswith(REFINED) else ())))
+    return made if system.revision == 1 else made | {REVISION: str(system.revision)}
 
 
 def parameters(entry: str) -> int:
     """How many numbers the entry's files hold."""
-    return sum(_count(name) for name in made_by(entry))
+    return sum(_count(name) for name in made_by(entry) if name != REVISION)
 
 
 def _count(name: str) -> int:

@@ -6,7 +6,7 @@ from dataclasses import fields
 from statistics import median
 from typing import Any
 
-from benchmarks.leaderboard.entries import PUBLISHED, parameters
+from benchmarks.leaderboard.entries import PUBLISHED, made_by, parameters
 from cranial_sparse.metrics import Scores, ScoreTable
 from cranial_sparse.metrics.names import METRICS
 from cranial_sparse.report.svg import Dot, Group, strips
@@ -48,6 +48,7 @@ def page(rows: Rows, command: str, machine: dict[str, Any]) -> str:
     lines += [
         "Means, with the 95 % bootstrap interval by skull where it is given; a failed case counts at its worst value.",
         "",
+        *earlier_lines(rows),
     ]
     for name in sets_of(rows):
         lines += [
@@ -79,6 +80,13 @@ def page(rows: Rows, command: str, machine: dict[str, Any]) -> str:
         figures = " | ".join("–" if v is None else f"{v:g}" for v in (one.dsc, one.bdsc, one.hd95))
         lines.append(f"| {one.system} | {one.data} | {figures} | {one.note} |")
     return "\n".join(lines) + "\n"
+
+
+def earlier_lines(rows: Rows) -> list[str]:
+    """Says which entries have rows that were made with other files or an earlier revision than there are now."""
+    count = {entry: sum(row["made_by"] != made_by(entry) for row in cases.values()) for entry, cases in rows.items()}
+    told = ", ".join(f"{entry} ({n} of {len(rows[entry])})" for entry, n in count.items() if n)
+    return [f"Measured with earlier code or weights, and not since: {told}.", ""] if told else []
 
 
 def summary_lines(rows: Rows) -> list[str]:

@@ -80,7 +80,8 @@ def _choice(maps: Sequence[ColourMap]) -> str:
 def _tiles(summary: Summary) -> str:
     implant = summary.implant
     size = "\u2009×\u2009".join(f"{side:.0f}" for side in implant.extent_mm)
-    closed = "watertight" if implant.watertight else "not watertight"
+    closed, made = "watertight" if implant.watertight else "not watertight", implant.triangles > 0
+    expected = summary.facts.get("expected_dsc")
     tiles = [
         (
             "Implant volume",
@@ -89,18 +90,10 @@ def _tiles(summary: Summary) -> str:
             "of missing bone" if not implant.empty else "no defect found",
         ),
         ("Implant size", "–" if implant.empty else size, "mm", "left–right × front–back × height"),
-        ("Parts", "–" if implant.empty else str(implant.parts), "", "connected surfaces"),
-        (
-            "Surface",
-            "–" if implant.empty else f"{implant.triangles:,}",
-            "",
-            f"triangles, {closed}" if implant.triangles else "",
-        ),
-        *(
-            [("Expected Dice", f"{summary.facts['expected_dsc']:.2f}", "", "by the shape model’s own uncertainty")]
-            if "expected_dsc" in summary.facts
-            else []
-        ),
+        ("Parts", "–" if implant.empty else str(implant.parts), "", f"connected surfaces, {closed}" if made else ""),
+        ("Expected Dice", f"{expected:.2f}", "", "by the shape model’s own uncertainty")
+        if expected is not None
+        else ("Surface", "–" if implant.empty else f"{implant.triangles:,}", "", "triangles" if made else ""),
         ("Computing time", f"{sum(summary.seconds.values()):.1f}", "s", "this page not included"),
         ("Peak memory", f"{summary.peak_memory_mb / 1024:.1f}", "GB", "resident"),
     ]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -49,7 +50,8 @@ def rows() -> dict:
 
 def test_every_system_stands_alone_and_refined() -> None:
     assert entries(("radial", "ssm")) == ("radial", "radial + refiner", "ssm", "ssm + refiner")
-    assert set(made_by("radial" + REFINED)) == {"radial.safetensors", "cascade.safetensors"}
+    assert set(made_by("radial" + REFINED)) == {"radial.safetensors", "cascade.safetensors", "revision"}
+    assert set(made_by("ssm")) == {"radial.safetensors", "ssm.safetensors.xz"}  # still its first revision
     for name in entries(tuple(SYSTEMS)):
         assert parameters(name) > 1000
 
@@ -62,6 +64,15 @@ def test_a_failure_is_charged_and_the_order_is_by_dsc(rows: dict) -> None:
     assert lines[2].startswith("| radial | 2 | 0 | 0.850")
     assert lines[3].startswith("| mirror | 2 | 1 | 0.475")
     assert "| 0.000 | 2.0 | 500 |" in lines[3]
+
+
+def test_what_an_earlier_revision_made_is_told(rows: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    for entry, cases in rows.items():
+        for one in cases.values():
+            one["made_by"] = made_by(entry)
+    assert "earlier code" not in page(rows, "command", MACHINE)
+    monkeypatch.setitem(SYSTEMS, "mirror", replace(SYSTEMS["mirror"], revision=99))
+    assert "not since: mirror (3 of 3).\n" in page(rows, "command", MACHINE)
 
 
 def test_the_page_has_every_set_metric_kind_and_publication(rows: dict) -> None:
