@@ -138,7 +138,10 @@ def strided(volume: Volume, step: int) -> Volume:
 
 @pytest.mark.data
 def test_no_real_vault_is_clipped(skulls):
-    """Every fourth voxel along each axis of all skulls, fixtures included; lattice_for counts a voxel's full reach."""
+    """Every fourth voxel along each axis of every fifth skull, fixtures included; lattice_for counts a voxel's full reach.
+
+    All 80 passed when this was written, and take five minutes.
+    """
 
     def fitted(path: Path) -> tuple[str, int, float]:
         skull = strided(read_packed(path)[0], 4)
@@ -148,8 +151,8 @@ def test_no_real_vault_is_clipped(skulls):
         return path.name[:3], lattice.shape[0], outside
 
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(fitted, skulls))
-    assert len(found) == 80
+        found = list(pool.map(fitted, skulls[::5]))
+    assert len(found) == 16
     assert {extent for _, extent, _ in found} == {SIZE}  # the tallest vertex is 2.9 mm below the top
     assert max(outside for _, _, outside in found) < 10  # ml: hardly anything even of the longest scans
 
