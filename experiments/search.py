@@ -53,6 +53,8 @@ def read_sweep(path: Path) -> Sweep:
         raise InputError(f"{where}metric: expected name and goal (minimize or maximize), got {plain['metric']!r}")
     if not isinstance(plain["command"], list) or "${args_no_hyphens}" not in plain["command"]:
         raise InputError(f"{where}command: expected a list with ${{args_no_hyphens}}, got {plain['command']!r}")
+    if not isinstance(plain["parameters"], dict):
+        raise InputError(f"{where}parameters: expected what each one may be, by name, got {plain['parameters']!r}")
     stopping = plain.get("early_terminate")
     if stopping is not None and (not isinstance(stopping, dict) or stopping.get("type") != "hyperband"):
         raise InputError(f"{where}early_terminate: expected type hyperband, got {stopping!r}")

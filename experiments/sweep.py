@@ -62,19 +62,20 @@ def run(study: optuna.Study, trial: optuna.Trial, sweep: Sweep, folder: Path, fu
     own = [f"name={name}", f"runs_dir={folder}", f"logging.group={sweep.name}"]
     command = [*command_line(sweep, trial.params, sys.executable), *own, *further]
     print(f"{name}: {' '.join(f'{key}={value}' for key, value in trial.params.items())}", flush=True)
-    state, values, process = TrialState.FAIL, [], subprocess.Popen(command)
+    state, heard, process = TrialState.FAIL, 0, subprocess.Popen(command)
     try:
         status = None
         while status is None:
             try:
                 status = process.wait(LOOK_EVERY)
             except subprocess.TimeoutExpired:
-                values = report(trial, metric_values(folder / name, sweep.metric))
+                heard = report(trial, metric_values(folder / name, sweep.metric), heard)
                 if trial.should_prune():
                     process.terminate()  # our runs finish their step and save
                     process.wait()
                     state, status = TrialState.PRUNED, 0
-        values = report(trial, metric_values(folder / name, sweep.metric))
+        values = metric_values(folder / name, sweep.metric)
+        report(trial, values, heard)
         if state is TrialState.FAIL and status == 0 and values:
             state = TrialState.COMPLETE
     except KeyboardInterrupt:
@@ -97,11 +98,11 @@ def metric_values(folder: Path, metric: str) -> list[float]:
     return [value for value in values if math.isfinite(value)]
 
 
-def report(trial: optuna.Trial, values: list[float]) -> list[float]:
-    """Tells ``trial`` of the ``values`` it has not heard of, the n-th as iteration n, as W&B counts; returns them all."""
-    for number, value in enumerate(values, start=1):
+def report(trial: optuna.Trial, values: list[float], heard: int) -> int:
+    """Tells ``trial`` of the ``values`` beyond those it has ``heard``, the n-th as iteration n, as W&B counts; their number."""
+    for number, value in enumerate(values[heard:], start=heard + 1):
         trial.report(value, number)
-    return values
+    return len(values)
 
 
 def table(study: optuna.Study, sweep: Sweep) -> str:

@@ -114,6 +114,7 @@ def test_what_cannot_be_drawn_is_named(said: object, told: str) -> None:
         ({"early_terminate": {"type": "luck"}}, "early_terminate: "),
         ({"method": "grid", "parameters": {"a": {"min": 0, "max": 1}}}, "a: a grid needs values"),
         ({"parameters": None}, "parameters"),
+        ({"parameters": ["training.lr"]}, "parameters: "),
     ],
 )
 def test_a_sweep_that_makes_no_sense_is_one_line(change: dict, told: str, tmp_path: Path) -> None:

@@ -58,7 +58,10 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path: Path, capsys: p
 
 
 def test_a_run_that_lags_behind_is_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    recwarn: pytest.WarningsRecorder,
 ) -> None:
     monkeypatch.setattr(sweep, "LOOK_EVERY", 0.05)
     early = {"type": "hyperband", "min_iter": 1, "eta": 2}
@@ -66,6 +69,7 @@ def test_a_run_that_lags_behind_is_stopped(
     assert main([str(path), "--folder", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert "0 failed" in out
+    assert not [one for one in recwarn if "report" in str(one.message)]  # nothing is told twice
     assert "0 stopped early" not in out
     assert len(metric_values(tmp_path / "out" / "made-002", "val/dsc")) < 8
 
