@@ -18,6 +18,7 @@ from benchmarks.common.machine import machine
 from benchmarks.implants.measure import measure
 from benchmarks.implants.page import page
 from benchmarks.leaderboard.__main__ import row_name
+from benchmarks.leaderboard.entries import made_by
 from cranial_sparse.completion.systems import SYSTEMS
 from cranial_sparse.errors import InputError, in_one_line
 from cranial_sparse.io.files import write_whole
@@ -49,13 +50,14 @@ def main() -> None:
     target = args.out / "implants.json"
     rows = {} if args.fresh or not target.is_file() else json.loads(target.read_text(encoding="utf-8"))["cases"]
     cases = listed(*args.cases, smoke=args.smoke)
-    todo = [case for case in cases if rows.get(row_name(case), {}).get("system") != args.system]
+    made = {"system": args.system, "made_by": made_by(args.system)}
+    todo = [case for case in cases if any(rows.get(row_name(case), {}).get(key) != made[key] for key in made)]
     about, command = machine(), f"python -m benchmarks implants --system {args.system} --cases {' '.join(args.cases)}"
     with ProcessPoolExecutor(args.jobs, initializer=torch.set_num_threads, initargs=(max(1, 2 // args.jobs),)) as pool:
         running = {pool.submit(measure, case, args.system, args.data): case for case in todo}
         for number, done in enumerate(as_completed(running), 1):
             name = row_name(running[done])
-            rows[name] = {"system": args.system, **done.result()}
+            rows[name] = made | done.result()
             rows = dict(sorted(rows.items()))
             write_whole(target, json.dumps({"machine": about, "cases": rows}, indent=1) + "\n")
             print(f"{number}/{len(todo)} {name}: {rows[name]['seconds']:.1f} s {rows[name]['failure']}", flush=True)
