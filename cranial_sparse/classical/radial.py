@@ -43,7 +43,9 @@ class RadialSettings:
     logit_per_mm: float = 2.0  # logits are signed distance over half a millimetre, about the error of the maps
     rim: float = 4.0  # mm: the field claims bone this far over the rim, where a cut is oblique, and fades out beyond
     completed: float = 12.0  # mm: the maps are completed this far over the rim, for the field to fade on
-    upright: float = 0.85  # cosine: near the hole, an inner table this steep to the vault is the wall of the cut
+    upright: float = (
+        0.85  # cosine: near the hole, where bone lies less straight outward, the ray met the wall of the cut
+    )
     reading: float = 2.5  # mm: near the hole, a thickness farther than this from the expected one is not believed
 
 
@@ -210,21 +212,6 @@ def complete_orbit(skull: Volume, pose: Pose, hole: NDArray, model: RadialModel)
     return Orbit(distance, share, spread)
 
 
-def vault_logits(
-    vault: Vault, points: NDArray, orbit: Orbit | None = None, settings: RadialSettings = SHIPPED_SETTINGS
-) -> NDArray[np.float32]:
-    """Occupancy logits at canonical ``points`` [..., 3] (mm): signed distance to the nearer surface, over 0.5 mm.
-
-    Away from the hole the logits fall off, so that the field claims only what is missing and its rim.
-    """
-    depth, _, beyond = depth_in_bone(vault, points, orbit)
-    return _logits(depth, beyond, settings)
-
-
-def _logits(depth: NDArray, beyond: NDArray, settings: RadialSettings) -> NDArray[np.float32]:
-    return ((depth - np.maximum(beyond - settings.rim, 0)) * settings.logit_per_mm).astype(np.float32)
-
-
 def depth_in_bone(
     vault: Vault, points: NDArray, orbit: Orbit | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, NDArray[np.float64]]:
@@ -266,7 +253,11 @@ def hole_box(vault: Vault, lattice: Geometry, margin: float = 10.0) -> Geometry:
 def vault_field(
     vault: Vault, lattice: Geometry, pose: Pose, orbit: Orbit | None = None, settings: RadialSettings = SHIPPED_SETTINGS
 ) -> Field:
-    """The logits on every voxel of ``lattice``, computed slab by slab, and what the completer thinks of them."""
+    """Occupancy logits on every voxel of ``lattice``, slab by slab: signed distance to the nearer surface, over 0.5 mm; and,
+    where the ``vault`` knows its spread, that and the Dice coefficient it expects.
+
+    Away from the hole the logits fall off, so that the field claims only what is missing and its rim.
+    """
     y, z = np.meshgrid(np.arange(lattice.shape[1]), np.arange(lattice.shape[2]), indexing="ij")
     logits = np.empty(lattice.shape, np.float32)
     spreads = None if vault.outer_spread is None else np.empty(lattice.shape, np.float32)
@@ -274,7 +265,7 @@ def vault_field(
     for x in range(lattice.shape[0]):
         points = lattice.to_physical(np.stack([np.full_like(y, x), y, z], -1))
         depth, spread, beyond = depth_in_bone(vault, points, orbit)
-        logits[x] = _logits(depth, beyond, settings)
+        logits[x] = (depth - np.maximum(beyond - settings.rim, 0)) * settings.logit_per_mm
         if spreads is not None and spread is not None:
             spreads[x] = spread
             within = beyond == 0
