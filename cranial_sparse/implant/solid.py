@@ -9,10 +9,14 @@ from cranial_sparse.implant.field import Field
 from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.topology import signed_volume, vertex_parts
 
+CLEAR = 0.005  # mm: a surface nearer to a lattice point than this makes triangles there that a program that welds would lose
+
 
 def surface(field: Field, lattice: Geometry) -> Mesh:
-    """Where ``field`` is 0, LPS mm; closed, since the field is positive at the lattice's borders or padded there."""
-    index, triangles = iso_surface(np.pad(field, 1, constant_values=1.0), 0.0)
+    """Where ``field`` (mm) is 0, within 0.005 mm, in LPS mm; closed, since the field is positive at the lattice's borders or
+    padded there."""
+    clear = np.where(np.abs(field) < CLEAR, np.copysign(CLEAR, field), field)
+    index, triangles = iso_surface(np.pad(clear, 1, constant_values=1.0), 0.0)
     points = lattice.to_physical(index - 1)
     if signed_volume(points, triangles) < 0:
         triangles = triangles[:, ::-1]

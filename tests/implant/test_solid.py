@@ -25,6 +25,15 @@ def test_a_ball_is_where_its_field_is_zero():
     np.testing.assert_allclose(np.linalg.norm(mesh.vertices - MIDDLE, axis=1), 10, atol=0.02)
 
 
+def test_no_edge_is_so_short_that_welding_opens_the_surface():
+    """Regression: a surface that all but met a lattice point made a triangle of 10 nm, and a hole where a program welded it."""
+    field = ball(10.0, (30.0, 30.0, 30.0)) + np.float32(2e-5)  # the ball's poles lie beside lattice points
+    mesh = surface(field, LATTICE)
+    corners = mesh.vertices[mesh.triangles]
+    assert np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1).min() > 1e-3
+    assert mesh.watertight
+
+
 def test_what_reaches_the_border_is_closed_there():
     mesh = surface(ball(20.0), LATTICE)
     assert mesh.watertight
