@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.cases.listing import CUT, FixedCase, Measures, listed
-from benchmarks.cases.loading import read_val
+from benchmarks.cases.listing import CT, CUT, FixedCase, Measures, listed
+from benchmarks.cases.loading import read_ct, read_val
 from benchmarks.cases.measures import measure
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, Cut, cut_volume
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
+from cranial_sparse.io.segmentation import segment_bone
 
 TRIES = 40
 EDGE_HEIGHT = -10.0  # mm above the middle of the vault, 10 above the orbital rims: there a scan of the vault alone ends
@@ -36,6 +37,7 @@ RULES = {
     "midline": Rule(("random_2", "craniotomy", "bilateral"), lambda m: m.midline_share >= 0.25, 1000),
     "orbital": Rule(("frontoorbital",), lambda m: m.orbit_mm <= 8, 1000),
     "cut_edge": Rule(("parietotemporal", "random_1"), lambda m: m.edge_mm2 >= 200, 4000),
+    CT: Rule(SKULLBREAK_KINDS, lambda m: 15 <= m.volume_ml <= 200, 0, in_turn=False),
 }
 
 
@@ -46,14 +48,15 @@ def draw(name: str, data: Path) -> list[FixedCase]:
     """
     rule, cases = RULES[name], []
     taken = {(case.skull, case.kind, case.seed) for other in CUT if other != name for case in listed(other)}
-    for number, official in enumerate(listed("official")):
-        complete, _ = read_val(official.skull, data)
+    skulls = [CT] if name == CT else [case.skull for case in listed("official")]
+    for number, skull in enumerate(skulls):
+        complete = segment_bone(read_ct(data))[0] if skull == CT else read_val(skull, data)[0]
         kinds = (rule.kinds[number % len(rule.kinds)],) if rule.in_turn else rule.kinds
         for kind in kinds:
             first = rule.first_seed + 100 * number
-            free = [seed for seed in range(first, first + TRIES) if (official.skull, kind, seed) not in taken]
-            case = _first_wanted(complete, [FixedCase(name, official.skull, kind, seed) for seed in free], rule)
-            print(case or f"{official.skull} {kind}: none of {TRIES} seeds", flush=True)
+            free = [seed for seed in range(first, first + TRIES) if (skull, kind, seed) not in taken]
+            case = _first_wanted(complete, [FixedCase(name, skull, kind, seed) for seed in free], rule)
+            print(case or f"{skull} {kind}: none of {TRIES} seeds", flush=True)
             cases += [case] if case else []
     return cases
 

@@ -8,7 +8,9 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.io.files import write_whole
 
 HOME = Path(__file__).parent
-CUT = ("skullbreak_like", "large", "midline", "orbital", "cut_edge")  # a defect each, from the list SET.csv
+CT = "visible_human"  # a CT in Hounsfield units, cut before it is segmented
+CUT = ("skullbreak_like", "large", "midline", "orbital", "cut_edge", CT)  # a defect each, from the list SET.csv
+OF_KINDS = ("skullbreak_like", CT)  # sets with a defect of every kind in each skull
 RESCANS = ("rotated", "slices_1mm", "slices_2mm", "noise", "partial_volume")  # of the official cases
 SETS = ("official", *CUT, *RESCANS)
 
@@ -44,8 +46,8 @@ class FixedCase:
 
     @property
     def name(self) -> str:
-        """Unique among all cases: "official/000", "bilateral/000", "large/000"."""
-        return f"{self.kind if self.set == 'skullbreak_like' else self.set}/{self.skull}"
+        """Unique among all cases: "official/000", "bilateral/000", "bilateral/visible_human", "large/000"."""
+        return f"{self.kind if self.set in OF_KINDS else self.set}/{self.skull}"
 
 
 def listed(*sets: str, smoke: bool = False) -> list[FixedCase]:

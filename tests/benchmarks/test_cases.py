@@ -10,12 +10,14 @@ import pytest
 
 from benchmarks.cases import SETS, FixedCase, listed, listing, load, loading, write_cases
 from benchmarks.cases.drawing import RULES
-from benchmarks.cases.listing import CUT, RESCANS, read_list, write_list
+from benchmarks.cases.listing import CT, CUT, OF_KINDS, RESCANS, read_list, write_list
+from benchmarks.cases.loading import HEAD_CT, SCALP_HU
 from benchmarks.cases.measures import measure
 from cranial_sparse.data.datasets import find_cases, read_case
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, cut_volume
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.volume import write_volume
 
 
@@ -47,7 +49,7 @@ def test_no_defect_is_listed_twice():
 def test_names_are_unique_and_smoke_is_a_case_of_each_set():
     names = [case.name for case in listed()]
     assert len(set(names)) == len(names)
-    assert {"official/000", "bilateral/000", "large/000", "rotated/097"} <= set(names)
+    assert {"official/000", "bilateral/000", "bilateral/visible_human", "large/000", "rotated/097"} <= set(names)
     assert [case.set for case in listed(smoke=True)] == list(SETS)
     assert listed("official", smoke=True) == listed("official")[:1]
     with pytest.raises(InputError, match=r"expected one of official, skullbreak_like.*got 'huge'"):
@@ -67,7 +69,7 @@ def test_a_folder_without_val_skulls_is_an_error(tmp_path):
 
 
 def made_up(folder: Path) -> tuple[Volume, np.ndarray]:
-    """A made-up vault as the only val skull of ``folder``, and a quarter of it as its implant."""
+    """A made-up vault as the only val skull of ``folder``, a quarter of it as its implant, and a CT of the same head."""
     x, y, z = np.moveaxis(np.indices((48, 64, 30)), 0, -1).reshape(-1, 3).T * 3.0 - np.array([[72], [96], [0]])
     radius = np.sqrt((x / 66) ** 2 + (y / 90) ** 2 + (z / 84) ** 2)
     skull = Volume(((radius < 1) & (radius > 0.9)).reshape(48, 64, 30), Geometry((48, 64, 30), (3.0, 3.0, 3.0)))
@@ -77,6 +79,9 @@ def made_up(folder: Path) -> tuple[Volume, np.ndarray]:
         (folder / name).mkdir()
         write_volume(folder / name / "007.nrrd", Volume(array, skull.geometry))
     (folder / "cases.csv").write_text("id,split\n007,val\n")
+    head = np.where(radius < 1, 40, -1000).reshape(skull.array.shape)
+    (folder / CT).mkdir()
+    write_volume(folder / CT / HEAD_CT, Volume(np.where(skull.array, 900, head).astype(np.int16), skull.geometry))
     return skull, implant
 
 
@@ -87,11 +92,12 @@ def test_every_set_is_written_in_its_layout(tmp_path, monkeypatch):
     row = FixedCase("skullbreak_like", "007", "bilateral", 0, measures=measure(cut))
     lists = {name: [replace(row, set=name, first_slice=4 if name == "cut_edge" else 0)] for name in CUT}
     lists["cut_edge"] = [replace(lists["cut_edge"][0], measures=measure(cut, 4))]
+    lists[CT] = [replace(row, set=CT, skull=CT)]
     monkeypatch.setattr(listing, "read_list", lists.__getitem__)
     assert write_cases(tmp_path, tmp_path / "out") == len(SETS)
     for case in listed():
         (found,) = find_cases(tmp_path / "out" / case.set)
-        assert found.kind == case.kind or case.set not in ("official", "skullbreak_like")
+        assert found.kind == case.kind or case.set not in ("official", *OF_KINDS)
         written, loaded = read_case(found), load(case, tmp_path)
         for one, other in zip((written.complete, written.defective, written.implant), loaded, strict=True):
             assert np.array_equal(one.array, other.array)
@@ -108,6 +114,19 @@ def test_every_set_is_written_in_its_layout(tmp_path, monkeypatch):
     assert len(stamps) == 3 * len(SETS)
     write_cases(tmp_path, tmp_path / "out")
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in stamps.items())
+
+
+def test_a_ct_is_cut_before_it_is_segmented(tmp_path):
+    """Segmentation finds the made-up bone, and once more what is left of it; no bone is where the implant goes."""
+    skull, _ = made_up(tmp_path)
+    case = FixedCase(CT, CT, "bilateral", 0)
+    complete, defective, implant = load(case, tmp_path)
+    assert np.array_equal(complete.array, skull.array)
+    assert np.array_equal(defective.array, skull.array & ~implant.array)
+    assert SCALP_HU < BONE_HU
+    (tmp_path / CT / HEAD_CT).unlink()
+    with pytest.raises(InputError, match="head_ct.nii.gz not found.*leave the set visible_human out"):
+        load(case, tmp_path)
 
 
 def test_another_cut_than_the_listed_one_is_an_error(tmp_path):
