@@ -15,7 +15,8 @@ def write_cases(data: Path, out: Path, sets: tuple[str, ...] = (), smoke: bool =
     """Write the cases of the chosen sets under ``out`` and return how many; cases already there are kept.
 
     ``out/skullbreak_like`` and ``out/visible_human`` get SkullBreak's layout: complete_skull/NNN.nrrd,
-    defective_skull/KIND/NNN.nrrd, implant/KIND/NNN.nrrd; every other ``out/SET`` gets SkullFix's, without KIND. Raises InputError as load does.
+    defective_skull/KIND/NNN.nrrd, implant/KIND/NNN.nrrd; every other ``out/SET`` gets SkullFix's, without KIND. Raises
+    InputError as load does.
     """
     cases = listed(*sets, smoke=smoke)
     for case in track(cases, "writing cases"):

@@ -125,7 +125,7 @@ def test_a_ct_is_cut_before_it_is_segmented(tmp_path):
     assert np.array_equal(defective.array, skull.array & ~implant.array)
     assert SCALP_HU < BONE_HU
     (tmp_path / CT / HEAD_CT).unlink()
-    with pytest.raises(InputError, match="head_ct.nii.gz not found.*leave the set visible_human out"):
+    with pytest.raises(InputError, match=r"head_ct\.nii\.gz not found.*leave the set visible_human out"):
         load(case, tmp_path)
 
 
