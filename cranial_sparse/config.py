@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from omegaconf import MISSING
@@ -120,6 +120,10 @@ def check(config: Config) -> Config:
     for name, least in (("pool_size", 1), ("validation_cases", 0), ("workers", 0)):
         if getattr(config.data, name) < least:
             raise InputError(f"data.{name}: expected at least {least}, got {getattr(config.data, name)}")
+    for key in ("augment", "validation_augment"):
+        for name, share in asdict(getattr(config.data, key)).items():
+            if not 0 <= share <= 1:
+                raise InputError(f"data.{key}.{name}: expected a share of the samples from 0 to 1, got {share}")
     starts = training.level_starts
     if len(starts) != len(config.network.widths) or list(starts) != sorted(starts) or starts[0] != 0:
         raise InputError(

@@ -12,7 +12,7 @@ from cranial_sparse.networks.cascade import CascadeInputs
 def cascade_inputs(skull: Volume, field: Field, complete: Volume | None = None) -> CascadeInputs:
     """Resample ``skull`` (bool, patient grid) to 0.45 mm on the box of ``field`` (0.9 mm, canonical), and reflected.
 
-    ``complete`` is the truth on the skull's grid, for training.
+    ``complete`` is the truth, on any grid, for training.
     """
     lattice, pose = halved(field.geometry), field.pose
     return CascadeInputs(

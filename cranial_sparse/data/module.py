@@ -1,7 +1,7 @@
 """The LightningDataModule: samples cut on the fly, or drawn once into a pool on disk and reused."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.ssm import ssm_completer
 from cranial_sparse.classical.tps.completer import tps_completer
 from cranial_sparse.completion.completer import Completer
+from cranial_sparse.data.augment import AugmentConfig
 from cranial_sparse.data.samples import VERSION, NoUsableDefect, draw_sample, flipped, load_sample, save_sample
 from cranial_sparse.data.training_skulls import TrainingSkull, listed_skulls, prepared_skulls, skullfix_folder
 from cranial_sparse.errors import InputError
@@ -43,6 +44,9 @@ class DataConfig:
     fold: int | None = None  # leave this fifth of the skulls out of training and validate on it; null: train on all
     validation_cases: int = 8
     workers: int = 1
+    augment: AugmentConfig = field(default_factory=AugmentConfig)  # of the training samples
+    # of the validation samples: the same in all runs that are to be compared, whatever they train on
+    validation_augment: AugmentConfig = field(default_factory=AugmentConfig)
 
 
 class SkullSamples(Dataset[CascadeInputs]):
@@ -57,7 +61,8 @@ class SkullSamples(Dataset[CascadeInputs]):
             own = listed_skulls(self.models.cases, skullfix_folder(config.folder))
             held_out = self.models.members(config.fold) if config.fold is not None else []
         skulls = own + prepared_skulls(config.prepared)
-        self.made_of = fingerprint(config, [skull.name for skull in skulls])
+        self.augment = config.validation_augment if validation else config.augment
+        self.made_of = fingerprint(config, [skull.name for skull in skulls], self.augment)
         self.skulls = [skull for skull in skulls if (skull.name in held_out) == (validation and bool(held_out))]
 
     def __len__(self) -> int:
@@ -81,7 +86,7 @@ class SkullSamples(Dataset[CascadeInputs]):
             skull = self.skulls[int(rng.integers(len(self.skulls)))]
             complete, implant = skull.read()
             try:
-                inputs, _ = draw_sample(complete, implant, self.completer(skull), rng)
+                inputs, _ = draw_sample(complete, implant, self.completer(skull), rng, self.augment)
                 break
             except NoUsableDefect:
                 continue
@@ -143,9 +148,9 @@ class SkullDataModule(lightning.LightningDataModule):
         return DataLoader(self.validation, batch_size=None, num_workers=0)
 
 
-def fingerprint(config: DataConfig, skulls: list[str]) -> str:
+def fingerprint(config: DataConfig, skulls: list[str], augment: AugmentConfig) -> str:
     """What besides the seed decides a drawn sample, as a word for its file: no sample is read where another is meant."""
-    digest = hashlib.sha256(f"{VERSION} {config.proposal} {config.fold} {' '.join(skulls)}".encode())
+    digest = hashlib.sha256(f"{VERSION} {config.proposal} {config.fold} {' '.join(skulls)} {asdict(augment)}".encode())
     if config.maps:
         digest.update(Path(config.maps).read_bytes())
     return digest.hexdigest()[:10]

@@ -5,20 +5,18 @@ proposal's real errors, in a proposal by a shape model fitted without the sample
 """
 
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from cranial_sparse.completion.completer import Completer
 from cranial_sparse.completion.inputs import cascade_inputs
+from cranial_sparse.data.augment import AugmentConfig, draw, scanned, shaped
 from cranial_sparse.data.defects import cut_volume
-from cranial_sparse.data.elastic import bent
 from cranial_sparse.errors import InputError
-from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
 from cranial_sparse.networks.cascade import CascadeInputs
 
@@ -26,9 +24,8 @@ MIXTURE = {
     "official": 0.3, "bilateral": 0.1, "frontoorbital": 0.1, "parietotemporal": 0.1, "random_1": 0.1, "random_2": 0.1,
     "craniotomy": 0.1, "ellipsoid": 0.05, "skullfix": 0.05,
 }  # fmt: skip
-ELASTIC = 0.2  # of the samples are bent as well
 ATTEMPTS = 5
-VERSION = 3  # of what a drawn sample is: count it up with any change to cut, pose, proposal or resampling
+VERSION = 4  # of what a drawn sample is: count it up with any change to cut, pose, proposal or resampling
 
 
 class NoUsableDefect(RuntimeError):
@@ -36,52 +33,36 @@ class NoUsableDefect(RuntimeError):
 
 
 def draw_sample(
-    complete: Volume, implant: Volume | None, completer: Completer, rng: np.random.Generator
+    complete: Volume,
+    implant: Volume | None,
+    completer: Completer,
+    rng: np.random.Generator,
+    augment: AugmentConfig | None = None,
 ) -> tuple[CascadeInputs, str]:
     """One sample, proposed for by ``completer``, and the kind of its defect.
 
     ``implant`` is the defect that came with the skull (kind "official"). Raises NoUsableDefect where five cuts in a row left
     nothing that the proposal could find.
     """
-    if rng.random() < ELASTIC:
-        complete, *rest = bent([complete] if implant is None else [complete, implant], rng)
-        implant = rest[0] if rest else None
     kinds = {kind: share for kind, share in MIXTURE.items() if kind != "official" or implant is not None}
     shares = np.array(list(kinds.values()))
+    nothing = Volume(np.zeros_like(complete.array), complete.geometry)
     for _ in range(ATTEMPTS):
+        draws = draw(augment or AugmentConfig(), rng)
         kind = str(rng.choice(list(kinds), p=shares / shares.sum()))
-        geometry = moved(complete.geometry, rng)
-        truth = Volume(complete.array, geometry)
-        if kind == "official" and implant is not None:
-            defective = Volume(complete.array & ~implant.array, geometry)
-        else:
-            try:
-                defective = cut_volume(truth, kind, int(rng.integers(2**31))).defective
-            except InputError:  # this skull has no room for the kind, such as a scan cut off above the orbits
-                continue
+        head, missing = shaped(complete, implant or nothing, draws)
         try:
+            if kind != "official":
+                missing = cut_volume(head, kind, int(rng.integers(2**31))).implant
+            truth, defective = scanned(head, missing, draws)
             field = completer(defective)
-        except InputError:  # too little of the vault is left
+        except (
+            InputError
+        ):  # no room for the kind, such as in a scan cut off above the orbits; or too little vault is left
             continue
         if field is not None:
             return cascade_inputs(defective, field, truth), kind
     raise NoUsableDefect(f"no usable defect in {ATTEMPTS} attempts; the skull's vault is too incomplete")
-
-
-def moved(geometry: Geometry, rng: np.random.Generator) -> Geometry:
-    """A random flip, rotation (±8°) and anisotropic scale (±6 %) of the patient, applied to the lattice: no resampling."""
-    turn = Rotation.from_rotvec(np.deg2rad(rng.uniform(-8, 8, 3))).as_matrix()
-    scale = np.diag(rng.uniform(0.97, 1.03, 3) * rng.uniform(0.97, 1.03))
-    flip = np.diag([rng.choice([-1.0, 1.0]), 1.0, 1.0])
-    change = turn @ scale @ flip
-    steps = change @ geometry.matrix
-    spacing = np.linalg.norm(steps, axis=0)
-    origin = change @ np.asarray(geometry.origin)
-    sx, sy, sz = map(float, spacing)
-    ox, oy, oz = map(float, origin)
-    return replace(
-        geometry, spacing=(sx, sy, sz), origin=(ox, oy, oz), direction=tuple(map(float, (steps / spacing).ravel()))
-    )
 
 
 def flipped(inputs: CascadeInputs) -> CascadeInputs:

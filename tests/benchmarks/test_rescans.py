@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from benchmarks.cases.listing import RESCANS
-from benchmarks.cases.rescans import ANGLE, BLOOM, RIM, blooming, noisy, oblique, rescan, rotated, sliced
+from benchmarks.cases.rescans import ANGLE, oblique, rescan
+from cranial_sparse.data.augment.scanner import BLOOM, RIM, blooming, noisy, rotated, sliced
 from cranial_sparse.geometry import Geometry, Volume
 
 SPACING = (1.0, 1.0, 0.8)

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import center_of_mass, label
 
-from cranial_sparse.data import elastic
-from cranial_sparse.data.elastic import bent, displacement
+from cranial_sparse.data.augment import elastic
+from cranial_sparse.data.augment.elastic import bent, displacement
 from cranial_sparse.geometry import IDENTITY, Geometry, Volume
 
 SHAPE, SPACING = (60, 50, 40), (2.0, 2.0, 3.0)
