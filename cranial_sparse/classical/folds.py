@@ -38,22 +38,26 @@ class FoldModels:
             self._mean_outer = stored["mean_outer"]
         self._modes = modes
         self._fold = assigned(self.cases)
-        self._models: dict[int, RadialModel] = {}
+        self._models: dict[frozenset[int], RadialModel] = {}
 
     def members(self, fold: int) -> list[str]:
         """The skulls that ``fold`` leaves out."""
         return [case for case, own in zip(self.cases, self._fold, strict=True) if own == fold]
 
-    def others(self, case: str) -> NDArray[np.bool_]:
-        """Which skulls [n] are in other folds than ``case``."""
-        return self._fold != self._fold[self.cases.index(case)]
+    def folds_of(self, *cases: str) -> frozenset[int]:
+        """The folds that ``cases`` are in."""
+        return frozenset(int(self._fold[self.cases.index(case)]) for case in cases)
 
-    def without(self, case: str) -> RadialModel:
-        """The model fitted on the folds that ``case`` is not in."""
-        fold = int(self._fold[self.cases.index(case)])
-        if fold not in self._models:
-            self._models[fold] = fit_radial_model(self._maps[self._fold != fold], self._mean_outer, self._modes)
-        return self._models[fold]
+    def others(self, *cases: str) -> NDArray[np.bool_]:
+        """Which skulls [n] are in other folds than any of ``cases``."""
+        return ~np.isin(self._fold, list(self.folds_of(*cases)))
+
+    def without(self, *cases: str) -> RadialModel:
+        """The model fitted on the folds that none of ``cases`` is in."""
+        folds = self.folds_of(*cases)
+        if folds not in self._models:
+            self._models[folds] = fit_radial_model(self._maps[self.others(*cases)], self._mean_outer, self._modes)
+        return self._models[folds]
 
 
 class FoldShapeModels:
@@ -77,9 +81,9 @@ class FoldShapeModels:
         self._folds = folds
         self._models: dict[bytes, ShapeModel] = {}
 
-    def without(self, case: str) -> ShapeModel:
-        """The model fitted on the folds that ``case`` is not in."""
-        others = self._folds.others(case)
+    def without(self, *cases: str) -> ShapeModel:
+        """The model fitted on the folds that none of ``cases`` is in."""
+        others = self._folds.others(*cases)
         key = others.tobytes()
         if key not in self._models:
             self._models[key] = fit_shape_model(self._tenths[others] / np.float32(10), self._seen[others])

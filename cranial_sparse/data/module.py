@@ -63,7 +63,11 @@ class SkullSamples(Dataset[CascadeInputs]):
         skulls = own + prepared_skulls(config.prepared)
         self.augment = config.validation_augment if validation else config.augment
         self.made_of = fingerprint(config, [skull.name for skull in skulls], self.augment)
-        self.skulls = [skull for skull in skulls if (skull.name in held_out) == (validation and bool(held_out))]
+        out = set(held_out)
+        if validation and out:
+            self.skulls = [skull for skull in skulls if out.issuperset(skull.made_of)]
+        else:
+            self.skulls = [skull for skull in skulls if out.isdisjoint(skull.made_of)]
 
     def __len__(self) -> int:
         return self.length
@@ -104,7 +108,7 @@ class SkullSamples(Dataset[CascadeInputs]):
         """What proposes for ``skull``, with models that have not seen it."""
         model = self.proposer(skull)
         if self.config.proposal == "ssm":
-            return partial(ssm_completer, model=self.shapes.without(skull.name), radial=model)
+            return partial(ssm_completer, model=self.shapes.without(*self.listed(skull)), radial=model)
         return partial(COMPLETERS[self.config.proposal], model=model)
 
     @cached_property
@@ -114,12 +118,16 @@ class SkullSamples(Dataset[CascadeInputs]):
         return FoldShapeModels(Path(self.config.distances), self.models)
 
     def proposer(self, skull: TrainingSkull) -> RadialModel:
-        """A model that has not seen ``skull``: without its fold, or the shipped one where the maps do not list it.
+        """A model that has not seen ``skull``: without its folds, or the shipped one where the maps do not list it.
 
         The shipped one has seen SkullFix, so that SkullFix skulls which were prepared need the maps as well.
         """
-        listed = self.models is not None and skull.name in self.models.cases
-        return self.models.without(skull.name) if self.models and listed else shipped_model()
+        listed = self.listed(skull)
+        return self.models.without(*listed) if self.models and listed else shipped_model()
+
+    def listed(self, skull: TrainingSkull) -> list[str]:
+        """Those that ``skull`` was made of and that the maps list."""
+        return [name for name in skull.made_of if self.models is not None and name in self.models.cases]
 
 
 class SkullDataModule(lightning.LightningDataModule):

@@ -78,12 +78,12 @@ def prepare_into(case: Case, out: Path) -> Outcome:
     path = out / f"{case.id}{SUFFIX}"
     try:
         source = Source(case.id, case.skull_id, case.kind, case.split, source_hash(case), made_by())
-        prepared = _finished(path, source)
+        prepared = finished_case(path, source)
         skipped = prepared is not None
         if prepared is None:
             prepared = prepare_case(case, source)
             save_prepared(prepared, path)
-        return Outcome(case, _facts(prepared, path, out), skipped=skipped)
+        return Outcome(case, manifest_facts(prepared, path, out), skipped=skipped)
     except InputError as error:
         return Outcome(case, error=_one_line(f"{case.id}: {error}"))
     except (OSError, MemoryError, ValueError, RuntimeError) as error:
@@ -164,7 +164,8 @@ def made_by() -> str:
     return f"format {FORMAT}, {SPACING} mm, floor {VAULT_FLOOR} mm, shape {shape[:16]}"
 
 
-def _finished(path: Path, source: Source) -> Prepared | None:
+def finished_case(path: Path, source: Source) -> Prepared | None:
+    """What ``path`` holds where it was made of the same ``source``, else None."""
     if not path.is_file():
         return None
     try:
@@ -174,7 +175,8 @@ def _finished(path: Path, source: Source) -> Prepared | None:
     return prepared if prepared.source == source else None
 
 
-def _facts(prepared: Prepared, path: Path, out: Path) -> dict:
+def manifest_facts(prepared: Prepared, path: Path, out: Path) -> dict:
+    """What the manifest of ``out`` says of the case that ``path`` holds."""
     return {
         **{name: value for name, value in asdict(prepared.source).items() if name not in ("sha256", "made_by")},
         "file": path.relative_to(out).as_posix(),

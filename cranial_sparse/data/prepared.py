@@ -27,7 +27,10 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a case is from. ``made_by`` is what else decided the result: format and frame, as text."""
+    """Where a case is from. ``made_by`` is what else decided the result: format and frame, as text.
+
+    ``made_of`` names the skulls of a case that was made of others: none of them may be in another split or fold.
+    """
 
     id: str
     skull_id: str
@@ -35,6 +38,7 @@ class Source:
     split: str | None
     sha256: str
     made_by: str
+    made_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +107,7 @@ def load_prepared(path: str | Path) -> Prepared:
             facts = json.loads(archive.read("case.json"))
             grids = {name[:-6]: unpack(archive.read(name), f"{path}: {name}") for name in archive.namelist()[1:]}
         return Prepared(
-            Source(**facts["source"]),
+            _source(facts["source"]),
             Pose(*(np.array(facts["pose"][name]) for name in ("rotation", "centre"))),
             facts["size"],
             _geometry(facts["patient"]),
@@ -131,6 +135,10 @@ def read_manifest(folder: str | Path) -> list[dict]:
 def find_prepared(folder: str | Path) -> dict[str, Path]:
     """The prepared cases of ``folder`` by id, as its manifest lists them. Raises InputError where it has none."""
     return {case["id"]: Path(folder) / case["file"] for case in read_manifest(folder)}
+
+
+def _source(facts: dict) -> Source:
+    return Source(**facts | {"made_of": tuple(facts.get("made_of", ()))})
 
 
 def _geometry(facts: dict) -> Geometry:

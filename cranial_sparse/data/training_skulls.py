@@ -16,10 +16,12 @@ from cranial_sparse.geometry import Volume
 
 @dataclass(frozen=True)
 class TrainingSkull:
-    """A complete skull that may be trained on; ``name`` is how the radial maps list it."""
+    """A complete skull that may be trained on; ``name`` is how the radial maps list it, ``made_of`` what it was made of: of
+    itself, or of those that were crossed."""
 
     name: str
     path: Path
+    made_of: tuple[str, ...]
 
     def read(self) -> tuple[Volume, Volume | None]:
         """The complete skull and the defect that came with it, both bool and on one geometry; None where none did.
@@ -62,7 +64,7 @@ def listed_skulls(names: Sequence[str], folder: Path) -> list[TrainingSkull]:
                 f"data.maps: lists skull {name}, which {folder / 'cases.csv'} calls '{found}', not 'train'; build the maps "
                 "again with experiments.build_radial"
             )
-    return [TrainingSkull(name, folder / f"{name}{PACKED_SUFFIX}") for name in names]
+    return [TrainingSkull(name, folder / f"{name}{PACKED_SUFFIX}", (name,)) for name in names]
 
 
 def prepared_skulls(folders: Sequence[str]) -> list[TrainingSkull]:
@@ -80,5 +82,8 @@ def prepared_skulls(folders: Sequence[str]) -> list[TrainingSkull]:
             raise InputError(
                 f"data.prepared: {folder / MANIFEST} lists no complete skull for training; prepare a collection that has some"
             )
-        skulls += [TrainingSkull(name, case.complete) for name, case in sorted(chosen.items()) if case.complete]
+        made_of = {entry["skull_id"]: tuple(entry.get("made_of") or (entry["skull_id"],)) for entry in entries}
+        skulls += [
+            TrainingSkull(name, case.complete, made_of[name]) for name, case in sorted(chosen.items()) if case.complete
+        ]
     return skulls

@@ -46,6 +46,8 @@ def test_a_model_has_not_seen_the_fold_of_its_skull(distances: Path, monkeypatch
     assert models.without("000") == 2
     np.testing.assert_allclose(seen[0], [0, 1, 2, 4, 5, 6, 7, 9])
     np.testing.assert_allclose(seen[1], [1, 2, 3, 4, 6, 7, 8, 9])
+    assert models.without("000", "003") == models.without("008", "005") == 3  # made of two: neither fold
+    np.testing.assert_allclose(seen[2], [1, 2, 4, 6, 7, 9])
 
 
 def test_fields_that_are_missing_or_of_other_skulls_are_one_clear_line(distances: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from cranial_sparse.bricks import from_dense
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.completion.frame import Pose
+from cranial_sparse.data import module
 from cranial_sparse.data.layouts import Case
 from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples, fold_models
 from cranial_sparse.data.phantom import phantom
@@ -92,7 +93,7 @@ def test_a_folder_without_training_skulls_is_named(tmp_path: Path) -> None:
         prepared_skulls([str(folder)])
     folder_of(tmp_path, Case("e", "e", defective=SKULL, split="train"))
     with pytest.raises(InputError, match="expected a complete skull, found a defective one"):
-        TrainingSkull("e", tmp_path / "e.skull.zip").read()
+        TrainingSkull("e", tmp_path / "e.skull.zip", ("e",)).read()
 
 
 def test_missing_data_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,6 +114,45 @@ def test_a_validation_skull_in_the_maps_is_refused(tmp_path: Path) -> None:
         listed_skulls(["001", "000"], tmp_path)
     with pytest.raises(InputError, match=r"lists skull 007, .* 'no such skull'"):
         listed_skulls(["007"], tmp_path)
+
+
+def test_a_crossed_skull_is_in_the_folds_of_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It trains where neither is left out, validates where both are, and is proposed for by a model that saw neither."""
+    cases = [f"{k:03d}" for k in range(10)]
+
+    class Folds:
+        """Two skulls a fold; a model is the names of those that it saw."""
+
+        def __init__(self) -> None:
+            self.cases = cases
+
+        def members(self, fold: int) -> list[str]:
+            return [cases[fold], cases[fold + 5]]
+
+        def without(self, *names: str) -> list[str]:
+            out = {int(name) % 5 for name in names}
+            return [case for case in cases if int(case) % 5 not in out]
+
+    folder = folder_of(tmp_path, *(Case(name, name, SKULL, split="train") for name in ("same", "apart")))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["cases"][0]["made_of"], manifest["cases"][1]["made_of"] = ["000", "005"], ["000", "001"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr(module, "fold_models", lambda config: Folds())
+    monkeypatch.setattr(module, "listed_skulls", lambda names, folder: [])
+    monkeypatch.setattr(module, "skullfix_folder", lambda folder: tmp_path)
+
+    def skulls(fold: int | None, validation: bool = False) -> dict[str, list[str]]:
+        config = DataConfig(maps="", prepared=(str(folder),), pool="", fold=fold)
+        samples = SkullSamples(config, 0, 1, validation)
+        return {skull.name: samples.proposer(skull) for skull in samples.skulls}  # type: ignore[misc]
+
+    assert set(skulls(None)) == {"same", "apart"}
+    assert skulls(None)["apart"] == ["002", "003", "004", "007", "008", "009"]
+    assert skulls(None)["same"] == [case for case in cases if int(case) % 5]
+    assert set(skulls(0)) == set()
+    assert set(skulls(0, validation=True)) == {"same"}
+    assert set(skulls(1)) == {"same"}
+    assert set(skulls(2)) == {"same", "apart"}
 
 
 def test_a_prepared_skull_of_no_known_collection_becomes_a_sample(tmp_path: Path) -> None:

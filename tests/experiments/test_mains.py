@@ -22,6 +22,7 @@ from cranial_sparse.errors import in_one_line
         ("experiments.build_atlas", ["--work", "w"], "--data: no folder; set CRANIAL_SPARSE_DATA"),
         ("experiments.cross_validate", ["--data", "/nonexistent", "--maps", "m", "--out", "o"], "--data /nonexistent"),
         ("experiments.cross_validate", ["--data", "data", "--maps", "m.npz", "--out", "o"], "m.npz: No such file"),
+        ("experiments.cross_register", ["--out", "o"], "--data: no folder; set CRANIAL_SPARSE_DATA"),
         ("benchmarks.levels", ["--data", "/nonexistent"], "--data /nonexistent: expected a folder"),
         ("benchmarks.levels", ["--data", "data"], "names no val skulls"),
         ("benchmarks.cases", ["--data", "/nonexistent", "--out", "o"], "/nonexistent: no such file"),
@@ -31,7 +32,7 @@ def test_data_that_is_not_there_is_one_line(
     module: str, arguments: list[str], told: str, tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Regression: KeyError and FileNotFoundError with tracebacks."""
-    if module == "experiments.build_atlas":
+    if module in ("experiments.build_atlas", "experiments.cross_register"):
         pytest.importorskip("SimpleITK")
     (tmp_path / "data" / "skullfix").mkdir(parents=True)
     (tmp_path / "data" / "skullfix" / "cases.csv").write_text("id,split\n003,train\n")
