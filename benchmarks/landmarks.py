@@ -29,12 +29,11 @@ from benchmarks.common import machine
 from benchmarks.common.page import table
 from benchmarks.levels import finished
 from cranial_sparse import __version__
-from cranial_sparse.classical.maps import look_up, to_pixel
+from cranial_sparse.classical.maps import cast_vault, look_up, to_pixel
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import (
     FIELD_LEVEL,
     OFF_SURFACE,
-    cast_vault,
     expected_outer,
     find_hole,
     hole_box,

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from cranial_sparse.classical.gaussian import MapModel
-from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions
+from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, cast_vault, directions
 from cranial_sparse.classical.orbital import signed_distance
 from cranial_sparse.classical.pose import first_guess, fit_pose
-from cranial_sparse.classical.radial import cast_vault
 from cranial_sparse.classical.radial_model import PosedMaps, fit_outer, fit_radial_model
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed

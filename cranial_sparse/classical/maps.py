@@ -99,6 +99,19 @@ def cast(skull: Volume, pose: Pose, unit: NDArray, near: NDArray, far: NDArray, 
     return Rays(outer, inner, in_view)
 
 
+def cast_vault(
+    skull: Volume, pose: Pose, expected: NDArray, reach: float = 25.0, pixels: NDArray | None = None
+) -> Rays:
+    """Rays [P, P] within ``reach`` mm of the ``expected`` outer radius [P, P], through ``pixels`` (bool [P, P]) or all."""
+    chosen = np.ones((PIXELS, PIXELS), bool) if pixels is None else pixels
+    middle = expected[chosen]
+    rays = cast(skull, pose, directions()[0][chosen], middle - reach, middle + reach)
+    outer, inner = np.full(chosen.shape, np.nan), np.full(chosen.shape, np.nan)
+    in_view = np.zeros(chosen.shape, bool)
+    outer[chosen], inner[chosen], in_view[chosen] = rays.outer, rays.inner, rays.in_view
+    return Rays(outer, inner, in_view)
+
+
 def _crossing(mask: NDArray, start: NDArray, along: NDArray, radius: NDArray, outward: float) -> NDArray:
     """Where the trilinear mask falls through one half within a millimetre of ``radius`` [M]."""
     offsets = np.arange(-1.0, 1.01, 0.25)

@@ -10,27 +10,23 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from cranial_sparse.classical.maps import PIXEL_MM, Rays, directions
-from cranial_sparse.classical.orbital import orbital_share, signed_distance
+from cranial_sparse.classical.maps import PIXEL_MM, Rays, cast_vault, directions
+from cranial_sparse.classical.orbital import Orbit, orbital_share, signed_distance
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import (
     FIELD_LEVEL,
-    Orbit,
     Vault,
-    cast_vault,
     find_defect,
     find_hole,
     hole_box,
     vault_field,
 )
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
-from cranial_sparse.classical.symmetry import lay_onto, mirrored_points, reflected, symmetric_pose
+from cranial_sparse.classical.symmetry import other_side, symmetric_pose
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.geometry import Plane, Volume
 
-NEIGHBOURHOOD = 40.0  # mm of bone around the hole that the reflected head is laid onto
-TURN, SHIFT = 0.05, 3.0  # rad, mm: how far a reflected head may have to go for that
 REACH = 12.0  # mm: the reflected table is looked for this far from the expected one
 RIM = 12.0  # mm from the hole, up to which differences are read that bend the copy
 SAFE = 12.0  # mm from the hole: nearer to it an oblique cut may have taken the inner table
@@ -56,16 +52,13 @@ def mirror_completer(skull: Volume, model: RadialModel | None = None) -> Field |
     if defect is None:
         return None
     expected, rays, hole = defect.expected, defect.rays, defect.hole
-    beyond = distance_transform_edt(~hole) * PIXEL_MM
-    around = np.where((beyond > 0) & (beyond < NEIGHBOURHOOD) & directions()[1], rays.outer, np.nan)
-    motion, residual = lay_onto(mirrored_points(rays.outer), around, np.repeat([TURN, SHIFT], 3))
-    other_side = reflected(pose, motion)
-    opposite = cast_vault(skull, other_side, expected, REACH)
+    side, residual = other_side(pose, rays.outer, hole)
+    opposite = cast_vault(skull, side, expected, REACH)
     intact = np.isfinite(opposite.outer) & ~binary_dilation(find_hole(opposite, expected, model), iterations=1)
     vault = mirrored_vault(rays, opposite, hole, intact)
     bridged = float((hole & ~intact).sum() / hole.sum())
     field = vault_field(
-        vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose, _orbit(skull, other_side, hole, intact, model)
+        vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), pose, _orbit(skull, side, hole, intact, model)
     )
     plane = Plane(tuple(map(float, pose.centre)), tuple(map(float, pose.rotation[:, 0])))  # type: ignore[arg-type]
     facts = {
@@ -125,9 +118,9 @@ def _spline(values: NDArray, at: NDArray, target: NDArray, kernel: str) -> NDArr
     return spline(np.argwhere(target) * PIXEL_MM)
 
 
-def _orbit(skull: Volume, other_side: Pose, hole: NDArray, intact: NDArray, model: RadialModel) -> Orbit | None:
-    """The orbital region of the ``other_side``, where it is intact; None where the hole stays clear of it."""
+def _orbit(skull: Volume, side: Pose, hole: NDArray, intact: NDArray, model: RadialModel) -> Orbit | None:
+    """The orbital region of the other ``side``, where it is intact; None where the hole stays clear of it."""
     share = orbital_share(model.presence) * intact
     if not (share[hole] > 0).any():
         return None
-    return Orbit(signed_distance(skull, other_side)[0].astype(np.float64), share)
+    return Orbit(signed_distance(skull, side)[0].astype(np.float64), share)

@@ -1,8 +1,12 @@
 """The orbital region as a signed distance field: where rays from the middle of the head meet more than two surfaces.
 
 The same conditional Gaussian as for the maps, over the voxels of a box instead of the pixels of an image: a mean and
-modes of the clipped signed distance, and a residual that is correlated nearby and with the other side.
+modes of the clipped signed distance, and a residual that is correlated nearby and with the other side. An orbit is more like
+its own mirror image than like anybody else's, so where the other side is intact, it is laid onto the bone around the hole
+and has its say.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +14,11 @@ from scipy.ndimage import distance_transform_edt, map_coordinates, minimum_filte
 
 from cranial_sparse.classical.gaussian import Kernel, MapModel, conditional
 from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
+from cranial_sparse.classical.radial_model import RadialModel
+from cranial_sparse.classical.symmetry import other_side
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.completion.resampling import to_lattice
+from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import IDENTITY, Geometry, Volume
 
 FINER = 3  # voxels of 0.9 mm, on which distances are measured, along a voxel of the box
@@ -19,12 +26,14 @@ SPACING = 2.7  # mm
 SHAPE = (50, 32, 36)
 BOX = Geometry(SHAPE, (SPACING,) * 3, (-SPACING * (SHAPE[0] - 1) / 2, -114.0, -60.0), IDENTITY)  # symmetric about x = 0
 CLIP = 6.0  # mm: farther from any surface only the side matters
-KERNEL = Kernel(length=15.0, noise=1.0, mirror=0.5)
+KERNEL = Kernel(length=15.0, noise=1.0, mirror=0.8)
 NEAR = 4.0  # mm: closer to the hole, distances to what is left say nothing of what was there
 FADE = 6.0  # mm over which the two maps take over at the faces of the box
 # Of the orbital directions, four train scans show 0.77 to 1.0, and the same cut above the orbits at most 0.02.
 LEAST_SHOWN = 0.1
-CONDITIONING = 1500  # voxels, since the cost grows with their cube
+MIRRORED = 0.7  # what the other side counts of the result, where it is intact
+INTACT = (2.0, 8.0)  # mm from the mirror image of the hole: from where on, and from where on wholly
+CONDITIONING = 3000  # voxels, since the cost grows with their cube
 
 
 def signed_distance(
@@ -64,6 +73,37 @@ def _finer(box: Geometry, margin: int) -> Geometry:
     return Geometry((nx, ny, nz), (step,) * 3, (float(corner[0]), float(corner[1]), float(corner[2])), IDENTITY)
 
 
+@dataclass(frozen=True, eq=False)
+class Orbit:
+    """The completed signed distance (mm) over the orbital region, and how far to trust it over the maps [P, P].
+
+    ``spread`` is its standard deviation (mm), where the completer knows.
+    """
+
+    distance: NDArray[np.float64]
+    share: NDArray[np.float64]
+    spread: NDArray[np.float64] | None = None
+
+
+def complete_orbit(skull: Volume, pose: Pose, outer: NDArray, hole: NDArray, model: RadialModel) -> Orbit | None:
+    """The orbital region made whole, or None where the ``hole`` [P, P] stays clear of it.
+
+    ``outer`` [P, P] is the outer radius that the scan shows (mm, NaN: none), by which the other side is laid on.
+    """
+    share = orbital_share(model.presence)
+    if not (share[hole] > 0).any():
+        return None
+    distance, spread = complete_distance(skull, pose, hole, model.orbit)
+    try:
+        side, _ = other_side(pose, outer, hole)
+    except InputError:  # too little bone to lay it onto
+        return Orbit(distance, share, spread)
+    start, whole = INTACT
+    trust = MIRRORED * np.clip((gap_to(hole[::-1]) - start) / (whole - start), 0, 1) * (gap_to(hole) < NEAR)
+    opposite, seen = signed_distance(skull, side)
+    return Orbit(distance + trust * seen * (opposite - distance), share, spread)
+
+
 def complete_distance(
     skull: Volume, pose: Pose, hole: NDArray, model: MapModel
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -73,20 +113,25 @@ def complete_distance(
     The rest is what the defective ``skull`` shows, and certain.
     """
     distance, seen = signed_distance(skull, pose)
-    points = places(BOX)
-    radius = np.linalg.norm(points, axis=-1)
-    gap = look_up(distance_transform_edt(~hole), to_pixel(points / radius[..., None])) * (PIXEL_MM * radius / 90.0)
+    gap = gap_to(hole)
     target = gap < NEAR
     known = seen & ~target
     filled, spread = distance.astype(np.float64), np.zeros(distance.shape)
     if target.any() and known.any():
-        data = _thinned(known, gap)
-        filled[target], spread[target] = conditional(distance, data, target, model, points, KERNEL)
+        data = _thinned(known, np.minimum(gap, gap_to(hole[::-1])))
+        filled[target], spread[target] = conditional(distance, data, target, model, places(BOX), KERNEL)
     return filled, spread
 
 
+def gap_to(hole: NDArray) -> NDArray[np.float64]:
+    """How far the voxels of BOX are from the directions of ``hole`` (bool [P, P]), across the ray, mm."""
+    points = places(BOX)
+    radius = np.linalg.norm(points, axis=-1)
+    return look_up(distance_transform_edt(~hole), to_pixel(points / radius[..., None])) * (PIXEL_MM * radius / 90.0)
+
+
 def _thinned(known: NDArray, gap: NDArray) -> NDArray[np.bool_]:
-    """About CONDITIONING of the ``known`` voxels: the nearer to the hole, the denser."""
+    """About CONDITIONING of the ``known`` voxels: the smaller the ``gap`` to the hole or to its mirror image, the denser."""
     chosen = np.zeros_like(known)
     generator = np.random.default_rng(0)
     candidates = np.flatnonzero(known)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, label
 
 from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, complete_map_and_spread, conditional_mean
-from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast, directions, look_up, to_pixel
-from cranial_sparse.classical.orbital import complete_distance, distance_at, orbital_share
+from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast_vault, directions, look_up, to_pixel
+from cranial_sparse.classical.orbital import Orbit, complete_orbit, distance_at
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.uncertainty import Overlap, expected_overlap
@@ -69,19 +69,6 @@ class Vault:
     def beyond(self) -> NDArray[np.float64]:
         """Distance from the hole, mm [P, P], 0 inside."""
         return distance_transform_edt(~self.hole) * PIXEL_MM
-
-
-def cast_vault(
-    skull: Volume, pose: Pose, expected: NDArray, reach: float = 25.0, pixels: NDArray | None = None
-) -> Rays:
-    """Rays [P, P] within ``reach`` mm of the ``expected`` outer radius [P, P], through ``pixels`` (bool [P, P]) or all."""
-    chosen = np.ones((PIXELS, PIXELS), bool) if pixels is None else pixels
-    middle = expected[chosen]
-    rays = cast(skull, pose, directions()[0][chosen], middle - reach, middle + reach)
-    outer, inner = np.full(chosen.shape, np.nan), np.full(chosen.shape, np.nan)
-    in_view = np.zeros(chosen.shape, bool)
-    outer[chosen], inner[chosen], in_view[chosen] = rays.outer, rays.inner, rays.in_view
-    return Rays(outer, inner, in_view)
 
 
 def expected_outer(
@@ -191,27 +178,6 @@ def _filled_and_spread(
     return filled, spread
 
 
-@dataclass(frozen=True, eq=False)
-class Orbit:
-    """The completed signed distance (mm) over the orbital region, and how far to trust it over the maps [P, P].
-
-    ``spread`` is its standard deviation (mm), where the completer knows.
-    """
-
-    distance: NDArray[np.float64]
-    share: NDArray[np.float64]
-    spread: NDArray[np.float64] | None = None
-
-
-def complete_orbit(skull: Volume, pose: Pose, hole: NDArray, model: RadialModel) -> Orbit | None:
-    """The orbital region made whole, or None where the ``hole`` [P, P] stays clear of it."""
-    share = orbital_share(model.presence)
-    if not (share[hole] > 0).any():
-        return None
-    distance, spread = complete_distance(skull, pose, hole, model.orbit)
-    return Orbit(distance, share, spread)
-
-
 def depth_in_bone(
     vault: Vault, points: NDArray, orbit: Orbit | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None, NDArray[np.float64]]:
@@ -291,5 +257,5 @@ def radial_field(
 ) -> Field:
     """The completed vault, and the orbits where the ``defect`` reaches them, as a field."""
     vault = complete_vault(defect.rays, defect.hole, model, settings)
-    orbit = complete_orbit(skull, defect.pose, defect.hole, model)
+    orbit = complete_orbit(skull, defect.pose, defect.rays.outer, defect.hole, model)
     return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), defect.pose, orbit, settings)

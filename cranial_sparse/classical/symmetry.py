@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial.transform import Rotation
 
-from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, directions, look_up, to_pixel
-from cranial_sparse.classical.radial import cast_vault
+from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXEL_MM, cast_vault, directions, look_up, to_pixel
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
@@ -23,6 +23,8 @@ SLOPE = np.repeat([1e-3, 0.1], 3)  # rad, mm: by which derivatives are taken
 SCALE = 2.0  # mm: an error that counts for a quarter
 LEAST = 200  # pixels that a reflection must meet
 TURN, SHIFT = 0.1, 5.0  # rad, mm: about how far the first guess of the plane may be off
+NEIGHBOURHOOD = 40.0  # mm of bone around a hole that the reflected head is laid onto
+MOVED = np.repeat([0.05, 3.0], 3)  # rad, mm: how far a reflected head may have to go for that
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,18 @@ def reflected(pose: Pose, motion: Motion) -> Pose:
     """
     rotation = pose.rotation * REFLECTION @ motion.rotation.T
     return Pose(rotation, pose.centre - rotation @ motion.shift)
+
+
+def other_side(pose: Pose, outer: NDArray, hole: NDArray) -> tuple[Pose, float]:
+    """The reflected head, laid onto the bone around the ``hole`` [P, P]: no head is symmetric, but a part of one nearly is.
+
+    ``outer`` [P, P] is the outer radius in ``pose`` (mm; NaN: unknown). Gives where to look, as ``reflected`` does, and the
+    median distance that is left around the hole, mm. Raises InputError where too little bone is met.
+    """
+    beyond = distance_transform_edt(~hole) * PIXEL_MM
+    around = np.where((beyond > 0) & (beyond < NEIGHBOURHOOD) & directions()[1], outer, np.nan)
+    motion, left = lay_onto(mirrored_points(outer), around, MOVED)
+    return reflected(pose, motion), left
 
 
 def _off_surface(points: NDArray, outer: NDArray) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ MIXTURE = {
     "craniotomy": 0.1, "ellipsoid": 0.05, "skullfix": 0.05,
 }  # fmt: skip
 ATTEMPTS = 5
-VERSION = 4  # of what a drawn sample is: count it up with any change to cut, pose, proposal or resampling
+VERSION = 5  # of what a drawn sample is: count it up with any change to cut, pose, proposal or resampling
 
 
 class NoUsableDefect(RuntimeError):

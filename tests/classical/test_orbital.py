@@ -1,5 +1,7 @@
 """The orbital region's field: distances one can compute, and a model small enough to know the answer."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
@@ -10,14 +12,17 @@ from cranial_sparse.classical.orbital import (
     BOX,
     CLIP,
     FADE,
+    KERNEL,
+    MIRRORED,
     SHAPE,
     complete_distance,
+    complete_orbit,
     distance_at,
     ends_above_orbits,
     orbital_share,
     signed_distance,
 )
-from cranial_sparse.classical.radial_model import shipped_model
+from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.geometry import Geometry, Volume
 
@@ -69,34 +74,103 @@ def test_no_bone_is_far_outside_everywhere() -> None:
     assert (found == -CLIP).all()
 
 
+def cone(towards: tuple[float, float, float], degrees: float, points: np.ndarray) -> np.ndarray:
+    """Which of the ``points`` [..., 3] lie within ``degrees`` of a direction."""
+    axis = np.array(towards) / np.linalg.norm(towards)
+    return points @ axis > np.cos(np.deg2rad(degrees)) * np.maximum(np.linalg.norm(points, axis=-1), 1e-6)
+
+
+RIGHT, LEFT = (20.0, -75.0, -5.0), (-20.0, -75.0, -5.0)  # directions into the box
+
+
 @pytest.fixture(scope="module")
 def hole() -> np.ndarray:
-    """Directions within 12 degrees of one that points into the box."""
-    towards = np.array([20.0, -75.0, -5.0])
-    return (directions()[0] @ (towards / np.linalg.norm(towards)) > np.cos(np.deg2rad(12))) & directions()[1]
+    return cone(RIGHT, 12, directions()[0]) & directions()[1]
+
+
+def without(skull: Volume, *cones: np.ndarray) -> Volume:
+    return Volume(skull.array & ~np.logical_or.reduce(cones), skull.geometry)
+
+
+def points_of(skull: Volume) -> np.ndarray:
+    return skull.geometry.to_physical(np.stack(np.indices(skull.array.shape), -1))
+
+
+def like_shells() -> MapModel:
+    """Of skulls that differ from the shell by nothing but noise: their mean is the answer."""
+    return MapModel(
+        true_distance().astype(np.float32), np.zeros((1, *SHAPE), np.float32), np.full(SHAPE, 0.5, np.float32)
+    )
 
 
 def test_a_hole_in_the_shell_is_filled_and_the_rest_is_what_was_scanned(hole: np.ndarray) -> None:
-    whole, towards = shell(), np.array([20.0, -75.0, -5.0])
-    points = whole.geometry.to_physical(np.stack(np.indices(whole.array.shape), -1))
-    radius = np.maximum(np.linalg.norm(points, axis=-1), 1e-6)
-    gone = points @ (towards / np.linalg.norm(towards)) / radius > np.cos(np.deg2rad(12))
-    defective = Volume(whole.array & ~gone, whole.geometry)
-    truth = true_distance()
-    # skulls that differ by nothing but noise: the mean is the answer
-    model = MapModel(truth.astype(np.float32), np.zeros((1, *SHAPE), np.float32), np.full(SHAPE, 0.5, np.float32))
-    found, spread = complete_distance(defective, STRAIGHT, hole, model)
+    whole, truth = shell(), true_distance()
+    defective = without(whole, cone(RIGHT, 12, points_of(whole)))
+    found, spread = complete_distance(defective, STRAIGHT, hole, like_shells())
     scanned, _ = signed_distance(defective, STRAIGHT)
-    angle = POINTS @ (towards / np.linalg.norm(towards)) / np.linalg.norm(POINTS, axis=-1)
-    cone = (angle > np.cos(np.deg2rad(10))) & (np.abs(truth) < 4)
-    assert np.abs(scanned - truth)[cone].mean() > 3
-    assert np.abs(found - truth)[cone].mean() < 0.3
-    away = angle < np.cos(np.deg2rad(40))
+    lost = cone(RIGHT, 10, POINTS) & (np.abs(truth) < 4)
+    assert np.abs(scanned - truth)[lost].mean() > 3
+    assert np.abs(found - truth)[lost].mean() < 0.3
+    away = ~cone(RIGHT, 40, POINTS) & ~cone(LEFT, 40, POINTS)
     np.testing.assert_allclose(found[away], scanned[away])
     assert not spread[away].any()  # what was scanned is certain
-    assert (
-        0.1 < spread[cone].mean() < np.sqrt(1.5) * 0.5 + 1e-6
-    )  # no more than skulls differ by, the mirrored half included
+    # no more than skulls differ by, the mirrored half included
+    assert 0.1 < spread[lost].mean() < np.sqrt(1 + KERNEL.mirror) * 0.5 + 1e-6
+
+
+@pytest.fixture(scope="module")
+def bossed() -> tuple[Volume, np.ndarray]:
+    """A shell with a knob of 6 mm over each orbit, as no skull of the model has them, and the distances to it."""
+    whole = shell()
+    radius = np.linalg.norm(points_of(whole), axis=-1)
+    knobs = (cone(RIGHT, 9, points_of(whole)) | cone(LEFT, 9, points_of(whole))) & (radius > 80) & (radius < 91)
+    skull = Volume(whole.array | knobs, whole.geometry)
+    return skull, signed_distance(skull, STRAIGHT)[0].astype(float)
+
+
+def completed(defective: Volume, hole: np.ndarray, outer: np.ndarray | None = None) -> np.ndarray:
+    model: RadialModel = replace(shipped_model(), orbit=like_shells())
+    seen = np.where(directions()[1] & ~hole, 85.0, np.nan) if outer is None else outer
+    orbit = complete_orbit(defective, STRAIGHT, seen, hole, model)
+    assert orbit is not None
+    return orbit.distance
+
+
+def knob_error(found: np.ndarray, truth: np.ndarray) -> float:
+    radius = np.linalg.norm(POINTS, axis=-1)
+    return float(np.abs(found - truth)[cone(RIGHT, 8, POINTS) & (radius > 83) & (radius < 93)].mean())
+
+
+def test_what_only_the_other_side_shows_is_copied(hole: np.ndarray, bossed: tuple[Volume, np.ndarray]) -> None:
+    """No model knows of the knobs; the other one tells."""
+    skull, truth = bossed
+    defective = without(skull, cone(RIGHT, 12, points_of(skull)))
+    alone, _ = complete_distance(defective, STRAIGHT, hole, like_shells())
+    assert knob_error(completed(defective, hole), truth) < (1 - MIRRORED + 0.1) * knob_error(alone, truth)
+
+
+def test_a_side_that_lacks_bone_too_is_not_copied(hole: np.ndarray, bossed: tuple[Volume, np.ndarray]) -> None:
+    skull, _ = bossed
+    defective = without(skull, cone(RIGHT, 12, points_of(skull)), cone(LEFT, 12, points_of(skull)))
+    both = hole | hole[::-1]
+    alone, _ = complete_distance(defective, STRAIGHT, both, like_shells())
+    middle = cone(RIGHT, 9, POINTS)
+    np.testing.assert_array_equal(completed(defective, both)[middle], alone[middle])
+
+
+def test_too_little_bone_to_lay_the_other_side_on_leaves_the_model(
+    hole: np.ndarray, bossed: tuple[Volume, np.ndarray]
+) -> None:
+    skull, _ = bossed
+    defective = without(skull, cone(RIGHT, 12, points_of(skull)))
+    alone, _ = complete_distance(defective, STRAIGHT, hole, like_shells())
+    nothing = np.full(hole.shape, np.nan)
+    np.testing.assert_array_equal(completed(defective, hole, nothing), alone)
+
+
+def test_a_hole_clear_of_the_orbits_needs_none() -> None:
+    vertex = cone((0.0, 0.0, 1.0), 15, directions()[0]) & directions()[1]
+    assert complete_orbit(shell(), STRAIGHT, np.full(vertex.shape, 85.0), vertex, shipped_model()) is None
 
 
 def test_the_share_is_for_the_orbits_alone() -> None:

@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from cranial_sparse.classical.maps import directions
+from cranial_sparse.classical.maps import cast_vault, directions, look_up, to_pixel
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.symmetry import (
     REFLECTION,
     Motion,
     lay_onto,
     mirrored_points,
+    other_side,
     reflected,
     symmetric_pose,
 )
@@ -81,3 +82,30 @@ def test_a_reflected_pose_shows_the_other_side() -> None:
     there = motion(bone * REFLECTION)  # where reflected bone lies in the frame
     np.testing.assert_allclose(reflected(pose, motion).to_patient(there), pose.to_patient(bone), atol=1e-9)
     assert np.linalg.det(reflected(pose, motion).rotation) == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("off", [0.0, 4.0])
+def test_the_other_side_of_a_symmetric_head_fits_the_hole(head: Volume, off: float) -> None:
+    """Whatever plane the pose took to be the middle: the bone around the hole says where the other side belongs."""
+    pose = Pose(np.eye(3), np.array([off, 0.0, 0.0]))
+    outer = cast_vault(head, pose, shipped_model().outer.mean.astype(float)).outer
+    unit, inside = directions()
+    hole = (unit @ np.array([0.8, 0.1, np.sqrt(0.35)]) > np.cos(0.35)) & inside
+    side, left = other_side(pose, outer, hole)
+    bone = (unit * outer[..., None])[hole]
+
+    def missed(there: Pose) -> float:
+        points = pose.to_canonical(there.to_patient(bone))  # where the other side has what is missing here
+        radius = np.linalg.norm(points, axis=-1)
+        return float(np.abs(radius - look_up(outer, to_pixel(points / radius[:, None]))).mean())
+
+    assert left < 0.3
+    assert missed(side) < 0.4
+    if off:
+        assert missed(reflected(pose, Motion(np.eye(3), np.zeros(3)))) > 3
+
+
+def test_a_hole_without_a_neighbourhood_has_no_other_side() -> None:
+    outer = surface()
+    with pytest.raises(InputError, match="no side to mirror"):
+        other_side(Pose(np.eye(3), np.zeros(3)), outer, directions()[1])

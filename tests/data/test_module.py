@@ -14,6 +14,7 @@ import torch
 from cranial_sparse.classical.folds import FoldModels
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.config import load_config
+from cranial_sparse.data.augment import AugmentConfig
 from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples, fingerprint
 from cranial_sparse.data.samples import flipped
 from cranial_sparse.networks.cascade import Cascade, CascadeInputs
@@ -71,12 +72,14 @@ def test_a_pool_is_not_read_for_other_skulls_or_maps(tmp_path: Path) -> None:
     """Regression: samples drawn before the shape model changed went on being used."""
     maps = made_up_maps(tmp_path / "maps.npz", CASES)
     config = DataConfig(maps=str(maps))
-    first = fingerprint(config, CASES)
-    assert first == fingerprint(config, CASES)
-    assert first != fingerprint(config, CASES[1:])
-    assert first != fingerprint(replace(config, fold=0), CASES)
+    plain = AugmentConfig()
+    first = fingerprint(config, CASES, plain)
+    assert first == fingerprint(config, CASES, plain)
+    assert first != fingerprint(config, CASES[1:], plain)
+    assert first != fingerprint(replace(config, fold=0), CASES, plain)
+    assert first != fingerprint(config, CASES, replace(plain, noisy=plain.noisy + 0.1))
     maps.write_bytes(maps.read_bytes() + b" ")
-    assert first != fingerprint(config, CASES)
+    assert first != fingerprint(config, CASES, plain)
 
 
 @pytest.fixture(scope="module")

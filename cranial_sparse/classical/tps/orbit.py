@@ -5,8 +5,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, map_coordinates
 
 from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
-from cranial_sparse.classical.orbital import BOX, CLIP, NEAR, orbital_share, signed_distance
-from cranial_sparse.classical.radial import Orbit
+from cranial_sparse.classical.orbital import BOX, CLIP, NEAR, Orbit, orbital_share, signed_distance
 from cranial_sparse.classical.tps.patient import Placed
 from cranial_sparse.classical.tps.spline import fit_spline
 from cranial_sparse.classical.tps.template import Template, atlas_index
