@@ -1,10 +1,12 @@
 # `make demo` completes a phantom skull at 512³; `make test` runs the checks. Each makes .venv first, once.
 # `make minkowski` builds MinkowskiEngine into it, `make test-minkowski` compares it with ours and writes docs/minkowski.md.
 # PYTHON picks the interpreter (another one makes .venv anew), PIP_ARGS is passed to pip (an index, a cache, --no-index …),
-# EXTRAS are of pyproject.toml. TORCH=2.11.0 takes that torch instead of the locked one, TORCH=any whichever the index has.
+# JOBS is how many processes test at once (2), EXTRAS are of pyproject.toml. TORCH=2.11.0 takes that torch instead of the locked
+# one, TORCH=any whichever the index has.
 PYTHON ?=
 PIP_ARGS ?=
 EXTRAS ?= test
+JOBS ?= 2
 TORCH ?=
 export PYTHON PIP_ARGS TORCH
 VENV := .venv
@@ -25,7 +27,7 @@ demo: $(STAMP)
 	@echo "open out/demo/phantom_007/report.html"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

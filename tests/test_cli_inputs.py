@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cranial_sparse.cli.folders import new_folder
+from cranial_sparse.cli.folders import check_writable, new_folder
 from cranial_sparse.cli.inputs import case_name, find_inputs
 from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions
 
@@ -134,6 +134,17 @@ def test_new_folder_comes_whole_or_not_at_all(tmp_path: Path):
         (work / "b").write_text("3")
     assert [p.name for p in target.iterdir()] == ["b"]
     assert [p.name for p in target.parent.iterdir()] == ["case"]
+
+
+def test_folders_made_in_vain_go_again(tmp_path: Path):
+    """Regression: refused input left the empty folders that its results would have been in."""
+    check_writable(tmp_path / "deep" / "out")
+    with pytest.raises(ValueError, match="no bone"), new_folder(tmp_path / "deep" / "out" / "case"):
+        raise ValueError("no bone")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "deep").mkdir()
+    check_writable(tmp_path / "deep" / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["deep"]  # it was there before
 
 
 def test_hash_of_a_file_and_of_a_folder(tmp_path: Path):

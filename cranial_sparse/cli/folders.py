@@ -4,22 +4,21 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cranial_sparse.errors import InputError
 
 
 def check_writable(out: Path) -> None:
-    """Make the folder that --out names, and a file in it that goes again: an hour's work should not fail at its end.
+    """Make the folder that --out names and a file in it, both of which go again: an hour's work should not fail at its end.
 
     Raises InputError where ``out`` is a file or cannot be written.
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out}: expected a folder, this is a file; give another name")
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
+        with _made(out), tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another folder") from None
@@ -32,25 +31,38 @@ def new_folder(target: Path) -> Iterator[Path]:
     An old ``target`` is moved aside first and removed last, and comes back where the new one cannot take its place.
     Where the block raises, nothing is left. Raises OSError.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
-    try:
-        work.chmod(0o777 & ~_umask())  # mkdtemp shuts others out
-        yield work
-        old = work.with_name(work.name.replace(".partial-", ".old-"))
-        replaced = target.exists()
-        if replaced:
-            os.rename(target, old)
+    with _made(target.parent):
+        work = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
         try:
-            os.rename(work, target)
-        except OSError:
+            work.chmod(0o777 & ~_umask())  # mkdtemp shuts others out
+            yield work
+            old = work.with_name(work.name.replace(".partial-", ".old-"))
+            replaced = target.exists()
             if replaced:
-                os.rename(old, target)
-            raise
-        if replaced:
-            shutil.rmtree(old)
+                os.rename(target, old)
+            try:
+                os.rename(work, target)
+            except OSError:
+                if replaced:
+                    os.rename(old, target)
+                raise
+            if replaced:
+                shutil.rmtree(old)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """``folder`` and those that it lies in; of those that were made for it, the ones still empty afterwards go again."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        for each in missing:
+            with suppress(OSError):  # not empty
+                each.rmdir()
 
 
 def _umask() -> int:

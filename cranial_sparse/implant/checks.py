@@ -1,6 +1,6 @@
 """What is measured on a finished solid, and whether it is good enough: numbers first, then pass or fail."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,10 @@ class Checks:
         """Whether none failed."""
         return all(item.passed is not False for item in self.items)
 
+    def and_also(self, item: Check) -> "Checks":
+        """These and one more."""
+        return replace(self, items=(*self.items, item))
+
     def __getitem__(self, name: str) -> Check:
         return next(item for item in self.items if item.name == name)
 
@@ -87,7 +91,7 @@ def check_solid(
         *_solid_checks(solid, full, samples),
         *_wall_checks(solid, maps, completed, edge, config),
         *_rim_checks(edge, carved, config),
-        _limit("insertion collisions", moved.collisions, "", 0, of=f"of {moved.rays:,} rays"),
+        at_most("insertion collisions", moved.collisions, "", 0, of=f"of {moved.rays:,} rays"),
         Check("least gap on the way out", moved.least_gap, "mm"),
         _percent("coverage of the opening", covered(carved), COVERED),
         *_facts(solid, carved, config),
@@ -102,7 +106,8 @@ def _percent(name: str, share: float, least: float | None = None) -> Check:
     return Check(name, 100 * share, "%", f"at least {100 * least:g}", share >= least)
 
 
-def _limit(name: str, value: float, unit: str, most: float, of: str = "") -> Check:
+def at_most(name: str, value: float, unit: str, most: float, of: str = "") -> Check:
+    """A check that passes up to a limit; ``of`` says of how many."""
     return Check(name, float(value), unit, f"at most {most:g}{' ' + of if of else ''}", bool(value <= most))
 
 
@@ -111,8 +116,8 @@ def _solid_checks(solid: Mesh, full: Mesh, samples: NDArray) -> list[Check]:
     return [
         Check("watertight", float(solid.watertight), "", "1: every edge joins two faces", solid.watertight),
         Check("components", solid.components, "", "exactly 1", solid.components == 1),
-        _limit("self-intersections", crossing_count(solid.vertices, solid.triangles), "", 0),
-        _limit("distance from the volume's surface, largest", off, "mm", FAITHFUL),
+        at_most("self-intersections", crossing_count(solid.vertices, solid.triangles), "", 0),
+        at_most("distance from the volume's surface, largest", off, "mm", FAITHFUL),
         Check("triangles", len(solid.triangles)),
     ]
 
@@ -160,11 +165,11 @@ def _rim_checks(edge: Rim, carved: Carved, config: ImplantConfig) -> list[Check]
         ]
     if len(outer):
         checks += [
-            _limit("step at the rim, median", float(np.median(outer)), "mm", STEP[0]),
-            _limit("step at the rim, 95 %", float(np.quantile(outer, 0.95)), "mm", STEP[1]),
+            at_most("step at the rim, median", float(np.median(outer)), "mm", STEP[0]),
+            at_most("step at the rim, 95 %", float(np.quantile(outer, 0.95)), "mm", STEP[1]),
         ]
     if len(inner):
-        checks.append(_limit("inner intrusion at the rim, 95 %", float(np.quantile(inner, 0.95)), "mm", INTRUSION))
+        checks.append(at_most("inner intrusion at the rim, 95 %", float(np.quantile(inner, 0.95)), "mm", INTRUSION))
     return checks
 
 

@@ -9,11 +9,12 @@ from scipy import ndimage
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.carve import BESIDE, carve
-from cranial_sparse.implant.checks import FAITHFUL, Checks, Maps, check_solid
-from cranial_sparse.implant.direction import Direction, coarse_points, find_direction, head_middle, mean_normal
+from cranial_sparse.implant.checks import FAITHFUL, Checks, Maps, at_most, check_solid
+from cranial_sparse.implant.direction import coarse_points, find_direction, head_middle, mean_normal
 from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.features import engraved, fixed, over_bone, perforated
 from cranial_sparse.implant.field import Field, lattice_along, volume_ml
+from cranial_sparse.implant.halves import Piece, met, split
 from cranial_sparse.implant.intersections import crossing_count
 from cranial_sparse.implant.mesh import Mesh, implant_mesh
 from cranial_sparse.implant.settings import ImplantConfig
@@ -23,7 +24,6 @@ from cranial_sparse.metrics.boxes import bounding_box, grow
 
 NEAR = 8.0  # mm of skull around the implant that is meshed
 MOST_INSIDE = 0.5  # share of an implant that may lie in bone before it is taken for another skull's
-Piece = tuple[NDArray, Direction, NDArray | None]  # points [N, 3], the way out, the plane [4] to stay behind
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,30 +128,23 @@ def _parts(skull: Volume, implant: Volume, far: NDArray, config: ImplantConfig, 
         told = f"No direction lets it in without losing {100 * way.lost:.0f} % of its volume."
         if config.insertion.split:
             pieces = halves
-            notes.append(f"{told} It was split in two, which lose {losses}.")
+            notes.append(f"{told} It was split in two, which lose {losses}; they go in in the order of their numbers.")
         else:
             notes.append(f"{told} Split in two (insertion.split=true) the halves would lose {losses}.")
     completed = patch(bone, new, config.refine)
     mesh = implant_mesh(bone)
-    return [_solid(completed, mesh, middle, contact, far, piece, config) for piece in pieces]
+    parts = [_solid(completed, mesh, middle, contact, far, piece, config) for piece in pieces]
+    return _assembled(*parts) if len(parts) == 2 else parts
 
 
-def split(bone: NDArray, points: NDArray, normal: NDArray, cone_deg: float) -> list[Piece]:
-    """Two halves of ``points`` [N, 3], each with its own direction and the plane [4] it stays behind (n · x <= d).
-
-    The cut is across the longest side of the implant.
-    """
-    centred = points - points.mean(axis=0)
-    axis = np.linalg.svd(centred - np.outer(centred @ normal, normal), full_matrices=False)[2][0]
-    at = float(points.mean(axis=0) @ axis)
-    halves: list[Piece] = []
-    for side in (1.0, -1.0):
-        half = points[(points @ axis - at) * side <= 0]
-        plane = np.append(axis * side, at * side)
-        own = half - bone.mean(axis=0)
-        own = (own / np.linalg.norm(own, axis=1, keepdims=True)).mean(axis=0)
-        halves.append((half, find_direction(bone, half, normal + own, cone_deg), plane))
-    return halves
+def _assembled(one: Part, two: Part) -> list[Part]:
+    """Both halves in the order in which they go in, each with a check of what it meets of the other on its way."""
+    first, second = min(((one, two), (two, one)), key=lambda order: met(order[1].mesh, order[0].mesh, order[1].lattice))
+    count = met(second.mesh, first.mesh, second.lattice)
+    return [
+        replace(part, checks=part.checks.and_also(at_most("collisions with the half put in before it", found, "", 0)))
+        for part, found in ((first, 0), (second, count))
+    ]
 
 
 def _solid(
