@@ -9,6 +9,8 @@ A file of variants gives each a name and what differs from the shipped values, t
   shipped: {}
   outer 10: {modes: {outer: 10}}                      # counts of radial_model.Modes
   smooth: {settings: {outer: {length: 60}, rim: 6}}   # values of radial.RadialSettings
+With --system ssm and the distance fields that experiments.build_ssm kept, variants are of the statistical shape model:
+  fewer: {modes: 40, fit: {ridge: 100}}               # ssm_model.MODES and values of ssm.Fit
 """
 
 import argparse
@@ -24,11 +26,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
-from cranial_sparse.classical.folds import FoldModels
+from cranial_sparse.classical.folds import FoldModels, FoldShapeModels
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import SHIPPED_SETTINGS, RadialSettings, find_defect, radial_field
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes
+from cranial_sparse.classical.ssm import SHIPPED_FIT, Fit, ssm_field
+from cranial_sparse.classical.ssm_model import MODES
+from cranial_sparse.completion.completer import Field
+from cranial_sparse.completion.frame import Pose
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.data.defects import SKULLBREAK_KINDS, cut_volume
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
@@ -39,18 +46,30 @@ from cranial_sparse.metrics import dsc
 
 T = TypeVar("T")
 KINDS = ("official", *SKULLBREAK_KINDS)
-MODES = Path(__file__).resolve().parents[1] / "configs" / "cross_validation" / "modes.yaml"
+CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "cross_validation"
 
 
 @dataclass(frozen=True)
-class Variant:
+class RadialVariant:
     """One choice of everything that is compared."""
 
     modes: Modes = SHIPPED_MODES
     settings: RadialSettings = SHIPPED_SETTINGS
 
 
-def read_variants(path: Path) -> dict[str, Variant]:
+@dataclass(frozen=True)
+class ShapeVariant:
+    """The same of the statistical shape model."""
+
+    modes: int = MODES
+    fit: Fit = SHIPPED_FIT
+
+
+Variant = RadialVariant | ShapeVariant
+SHIPPED: dict[str, Variant] = {"radial": RadialVariant(), "ssm": ShapeVariant()}
+
+
+def read_variants(path: Path, shipped: Variant = SHIPPED["radial"]) -> dict[str, Variant]:
     """The variants of a YAML file by name, the first of them the shipped one. Raises InputError naming what is wrong."""
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -58,7 +77,7 @@ def read_variants(path: Path) -> dict[str, Variant]:
         raise InputError(f"--variants {path}: not readable as YAML ({getattr(error, 'problem', error)})") from error
     if not isinstance(plain, dict) or next(iter(plain.items()), None) != ("shipped", {}):
         raise InputError(f"--variants {path}: expected names with changes, 'shipped: {{}}' first")
-    return {str(name): changed(Variant(), changes, f"--variants {path}: {name}") for name, changes in plain.items()}
+    return {str(name): changed(shipped, changes, f"--variants {path}: {name}") for name, changes in plain.items()}
 
 
 def changed(value: T, changes: Any, where: str) -> T:
@@ -80,7 +99,42 @@ def fold_models(maps: Path, modes: Modes) -> FoldModels:
     return FoldModels(maps, modes)
 
 
-def score(job: tuple[str, str], variants: dict[str, Variant], maps: Path, folder: Path) -> dict[str, float] | None:
+@cache
+def fold_shapes(distances: Path, maps: Path, modes: int) -> FoldShapeModels:
+    """The same of distance fields."""
+    return FoldShapeModels(distances, fold_models(maps, SHIPPED_MODES), modes)
+
+
+def completed(
+    variant: Variant,
+    case: str,
+    defective: Volume,
+    pose: Pose,
+    fitted: NDArray,
+    maps: Path,
+    distances: Path | None,
+) -> Field | None:
+    """What a variant makes of the ``defective`` skull, by models that have not seen it; None where it finds no hole."""
+    modes, settings = SHIPPED_MODES, SHIPPED_SETTINGS
+    if isinstance(variant, RadialVariant):
+        modes, settings = variant.modes, variant.settings
+    model = fold_models(maps, modes).without(case)
+    defect = find_defect(defective, pose, fitted, model, settings)
+    if defect is None:
+        return None
+    if isinstance(variant, RadialVariant):
+        return radial_field(defective, defect, model, settings)
+    assert distances is not None
+    return ssm_field(defective, defect, fold_shapes(distances, maps, variant.modes).without(case), variant.fit)
+
+
+def score(
+    job: tuple[str, str],
+    variants: dict[str, Variant],
+    maps: Path,
+    folder: Path,
+    distances: Path | None = None,
+) -> dict[str, float] | None:
     """DSC of every variant on the case and kind of ``job``; None where the skull has no room for the defect."""
     case, kind = job
     complete, implant = read_packed(folder / f"{case}.skull.xz")
@@ -98,9 +152,7 @@ def score(job: tuple[str, str], variants: dict[str, Variant], maps: Path, folder
         return dict.fromkeys(variants, 0.0)
     scores: dict[str, float] = {}
     for name, variant in variants.items():
-        model = fold_models(maps, variant.modes).without(case)
-        defect = find_defect(defective, pose, fitted, model, variant.settings)
-        field = None if defect is None else radial_field(defective, defect, model, variant.settings)
+        field = completed(variant, case, defective, pose, fitted, maps, distances)
         if field is None:
             scores[name] = 0.0
         else:
@@ -137,13 +189,19 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
     )
-    parser.add_argument("--variants", type=Path, default=MODES, help="what to compare, YAML (default: %(default)s)")
+    parser.add_argument(
+        "--variants", type=Path, default=CONFIGS / "modes.yaml", help="what to compare, YAML (default: %(default)s)"
+    )
+    parser.add_argument("--system", choices=SHIPPED, default="radial", help="what the variants are of")
     parser.add_argument("--maps", type=Path, required=True, help="from experiments.build_radial")
+    parser.add_argument("--distances", type=Path, help="for ssm, from experiments.build_ssm")
     parser.add_argument("--out", type=Path, required=True, help="scores of every case (JSON); resumable")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cuts", type=int, default=2, help="defects per skull")
     args = parser.parse_args()
-    variants = read_variants(args.variants)
+    if args.system == "ssm" and args.distances is None:
+        raise InputError("--distances: --system ssm needs the fields that experiments.build_ssm --fields FILE keeps")
+    variants = read_variants(args.variants, SHIPPED[args.system])
     folder = packed_paths(args.data, "train")[0].parent
     # the n-th skull starts with the n-th kind, so that every fold meets every kind
     wanted = [
@@ -154,7 +212,7 @@ def main() -> None:
     scores = finished(args.out, variants)
     todo = [job for job in wanted if "/".join(job) not in scores]
     with ProcessPoolExecutor(args.jobs) as pool:
-        run = pool.map(partial(score, variants=variants, maps=args.maps, folder=folder), todo)
+        run = pool.map(partial(score, variants=variants, maps=args.maps, folder=folder, distances=args.distances), todo)
         for job, row in zip(todo, run, strict=True):
             if row is not None:
                 scores["/".join(job)] = row

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes, PosedMaps, RadialModel, fit_radial_model
-from cranial_sparse.classical.ssm_model import ShapeModel, fit_shape_model
+from cranial_sparse.classical.ssm_model import MODES, ShapeModel, fit_shape_model
 from cranial_sparse.errors import InputError
 
 FOLDS = 5
@@ -66,7 +66,7 @@ class FoldShapeModels:
     Raises InputError where the file is missing or lists other skulls than ``folds``.
     """
 
-    def __init__(self, distances: Path, folds: FoldModels) -> None:
+    def __init__(self, distances: Path, folds: FoldModels, modes: int = MODES) -> None:
         if not distances.is_file():
             raise InputError(
                 f"data.distances: {distances} not found; make it with python -m experiments.build_ssm --fields {distances}"
@@ -78,7 +78,7 @@ class FoldShapeModels:
             raise InputError(
                 f"data.distances: {distances} lists other skulls than data.maps; make both from the same data"
             )
-        self._folds = folds
+        self._folds, self._modes = folds, modes
         self._models: dict[bytes, ShapeModel] = {}
 
     def without(self, *cases: str) -> ShapeModel:
@@ -86,5 +86,6 @@ class FoldShapeModels:
         others = self._folds.others(*cases)
         key = others.tobytes()
         if key not in self._models:
-            self._models[key] = fit_shape_model(self._tenths[others] / np.float32(10), self._seen[others])
+            distances = self._tenths[others] / np.float32(10)
+            self._models[key] = fit_shape_model(distances, self._seen[others], self._modes)
         return self._models[key]

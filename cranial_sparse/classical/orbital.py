@@ -31,9 +31,20 @@ NEAR = 4.0  # mm: closer to the hole, distances to what is left say nothing of w
 FADE = 6.0  # mm over which the two maps take over at the faces of the box
 # Of the orbital directions, four train scans show 0.77 to 1.0, and the same cut above the orbits at most 0.02.
 LEAST_SHOWN = 0.1
-MIRRORED = 0.7  # what the other side counts of the result, where it is intact
 INTACT = (2.0, 8.0)  # mm from the mirror image of the hole: from where on, and from where on wholly
-CONDITIONING = 3000  # voxels, since the cost grows with their cube
+
+
+@dataclass(frozen=True)
+class OrbitSettings:
+    """What is chosen by cross-validation; ``mirrored`` is what the other side counts of the result, where it is intact."""
+
+    kernel: Kernel = KERNEL
+    mirrored: float = 0.7
+    near: float = NEAR
+    conditioning: int = 3000  # voxels, since the cost grows with their cube
+
+
+SHIPPED_ORBIT = OrbitSettings()
 
 
 def signed_distance(
@@ -85,7 +96,14 @@ class Orbit:
     spread: NDArray[np.float64] | None = None
 
 
-def complete_orbit(skull: Volume, pose: Pose, outer: NDArray, hole: NDArray, model: RadialModel) -> Orbit | None:
+def complete_orbit(
+    skull: Volume,
+    pose: Pose,
+    outer: NDArray,
+    hole: NDArray,
+    model: RadialModel,
+    settings: OrbitSettings = SHIPPED_ORBIT,
+) -> Orbit | None:
     """The orbital region made whole, or None where the ``hole`` [P, P] stays clear of it.
 
     ``outer`` [P, P] is the outer radius that the scan shows (mm, NaN: none), by which the other side is laid on.
@@ -93,19 +111,19 @@ def complete_orbit(skull: Volume, pose: Pose, outer: NDArray, hole: NDArray, mod
     share = orbital_share(model.presence)
     if not (share[hole] > 0).any():
         return None
-    distance, spread = complete_distance(skull, pose, hole, model.orbit)
+    distance, spread = complete_distance(skull, pose, hole, model.orbit, settings)
     try:
         side, _ = other_side(pose, outer, hole)
     except InputError:  # too little bone to lay it onto
         return Orbit(distance, share, spread)
     start, whole = INTACT
-    trust = MIRRORED * np.clip((gap_to(hole[::-1]) - start) / (whole - start), 0, 1) * (gap_to(hole) < NEAR)
+    trust = np.clip((gap_to(hole[::-1]) - start) / (whole - start), 0, 1) * (gap_to(hole) < settings.near)
     opposite, seen = signed_distance(skull, side)
-    return Orbit(distance + trust * seen * (opposite - distance), share, spread)
+    return Orbit(distance + settings.mirrored * trust * seen * (opposite - distance), share, spread)
 
 
 def complete_distance(
-    skull: Volume, pose: Pose, hole: NDArray, model: MapModel
+    skull: Volume, pose: Pose, hole: NDArray, model: MapModel, settings: OrbitSettings = SHIPPED_ORBIT
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Signed distance (mm) of the complete skull over BOX, completed around the directions of ``hole`` (bool [P, P]), and
     its standard deviation.
@@ -114,12 +132,12 @@ def complete_distance(
     """
     distance, seen = signed_distance(skull, pose)
     gap = gap_to(hole)
-    target = gap < NEAR
+    target = gap < settings.near
     known = seen & ~target
     filled, spread = distance.astype(np.float64), np.zeros(distance.shape)
     if target.any() and known.any():
-        data = _thinned(known, np.minimum(gap, gap_to(hole[::-1])))
-        filled[target], spread[target] = conditional(distance, data, target, model, places(BOX), KERNEL)
+        data = _thinned(known, np.minimum(gap, gap_to(hole[::-1])), settings.conditioning)
+        filled[target], spread[target] = conditional(distance, data, target, model, places(BOX), settings.kernel)
     return filled, spread
 
 
@@ -130,13 +148,13 @@ def gap_to(hole: NDArray) -> NDArray[np.float64]:
     return look_up(distance_transform_edt(~hole), to_pixel(points / radius[..., None])) * (PIXEL_MM * radius / 90.0)
 
 
-def _thinned(known: NDArray, gap: NDArray) -> NDArray[np.bool_]:
-    """About CONDITIONING of the ``known`` voxels: the smaller the ``gap`` to the hole or to its mirror image, the denser."""
+def _thinned(known: NDArray, gap: NDArray, most: int) -> NDArray[np.bool_]:
+    """About ``most`` of the ``known`` voxels: the smaller the ``gap`` to the hole or to its mirror image, the denser."""
     chosen = np.zeros_like(known)
     generator = np.random.default_rng(0)
     candidates = np.flatnonzero(known)
     weight = 1.0 / (4.0 + gap.ravel()[candidates]) ** 2
-    count = min(CONDITIONING, len(candidates))
+    count = min(most, len(candidates))
     chosen.ravel()[generator.choice(candidates, count, replace=False, p=weight / weight.sum())] = True
     return chosen
 

@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation, binary_opening, distance_transform_ed
 
 from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, complete_map_and_spread, conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast_vault, directions, look_up, to_pixel
-from cranial_sparse.classical.orbital import Orbit, complete_orbit, distance_at
+from cranial_sparse.classical.orbital import SHIPPED_ORBIT, Orbit, OrbitSettings, complete_orbit, distance_at
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.uncertainty import Overlap, expected_overlap
@@ -37,6 +37,7 @@ class RadialSettings:
     outer: Kernel = OUTER_KERNEL
     thickness: Kernel = THICKNESS_KERNEL
     bending: Kernel = BENDING_KERNEL
+    orbit: OrbitSettings = SHIPPED_ORBIT
     smallest_hole: float = 500.0  # mm² of outer table; smaller gaps are sutures, vessels and thin bone
     missed: float = 4.0  # mm below the expected table: no table was met
     wall: float = 1.25  # mm below it, within a hole's rim: the wall of the cut was met
@@ -257,5 +258,5 @@ def radial_field(
 ) -> Field:
     """The completed vault, and the orbits where the ``defect`` reaches them, as a field."""
     vault = complete_vault(defect.rays, defect.hole, model, settings)
-    orbit = complete_orbit(skull, defect.pose, defect.rays.outer, defect.hole, model)
+    orbit = complete_orbit(skull, defect.pose, defect.rays.outer, defect.hole, model, settings.orbit)
     return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), defect.pose, orbit, settings)

@@ -33,13 +33,14 @@ LOGIT_PER_MM, RIM = SHIPPED_SETTINGS.logit_per_mm, SHIPPED_SETTINGS.rim
 
 @dataclass(frozen=True)
 class Fit:
-    """How modes are fitted; experiments/LOG.md says how these were chosen."""
+    """How modes are fitted; experiments.cross_validate --system ssm compares other values."""
 
     ridge: float = 30.0  # voxels that say the same thing: what a mode's prior is worth against them
     scale: float = 2.0  # mm: an error that counts for a quarter
     residual: float = 15.0  # mm, correlation length of what the modes leave over
 
 
+SHIPPED_FIT = Fit()
 STEPS = 12
 NEAR_SURFACE = 6.0  # mm from the mean surface: farther away, distances say little
 GAP = 4.0  # mm: closer to the hole, distances to what is left say nothing of what was there
@@ -50,14 +51,14 @@ THICKNESS = 10.0  # mm, generous, for the box around the hole
 
 
 def ssm_completer(
-    skull: Volume, model: ShapeModel | None = None, radial: RadialModel | None = None, fit: Fit | None = None
+    skull: Volume, model: ShapeModel | None = None, radial: RadialModel | None = None, fit: Fit = SHIPPED_FIT
 ) -> Field | None:
     """The Completer: ``skull`` bool [X, Y, Z] on the patient's grid; the field is at 0.9 mm around the holes.
 
     ``radial`` gives pose and hole, as for all systems. Raises InputError where there is no bone or too little of the
     vault is in view.
     """
-    model, radial, fit = model or shipped_shape_model(), radial or shipped_model(), fit or Fit()
+    model, radial = model or shipped_shape_model(), radial or shipped_model()
     defect = posed_defect(skull, radial)
     return None if defect is None else ssm_field(skull, defect, model, fit)
 

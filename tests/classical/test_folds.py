@@ -39,7 +39,7 @@ def test_folds_are_of_one_size_and_keep_one_head_together() -> None:
 def test_a_model_has_not_seen_the_fold_of_its_skull(distances: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     monkeypatch.setattr(
-        folds, "fit_shape_model", lambda fields, where: seen.append(fields[:, 0, 0, 0] * 10) or len(seen)
+        folds, "fit_shape_model", lambda fields, where, modes: seen.append(fields[:, 0, 0, 0] * 10) or len(seen)
     )
     models = FoldShapeModels(distances, Folds())
     assert models.without("003") == models.without("008") == 1

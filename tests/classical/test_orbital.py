@@ -12,9 +12,8 @@ from cranial_sparse.classical.orbital import (
     BOX,
     CLIP,
     FADE,
-    KERNEL,
-    MIRRORED,
     SHAPE,
+    SHIPPED_ORBIT,
     complete_distance,
     complete_orbit,
     distance_at,
@@ -80,6 +79,7 @@ def cone(towards: tuple[float, float, float], degrees: float, points: np.ndarray
     return points @ axis > np.cos(np.deg2rad(degrees)) * np.maximum(np.linalg.norm(points, axis=-1), 1e-6)
 
 
+FEW = replace(SHIPPED_ORBIT, conditioning=500)  # the cost grows with their cube
 RIGHT, LEFT = (20.0, -75.0, -5.0), (-20.0, -75.0, -5.0)  # directions into the box
 
 
@@ -106,7 +106,7 @@ def like_shells() -> MapModel:
 def test_a_hole_in_the_shell_is_filled_and_the_rest_is_what_was_scanned(hole: np.ndarray) -> None:
     whole, truth = shell(), true_distance()
     defective = without(whole, cone(RIGHT, 12, points_of(whole)))
-    found, spread = complete_distance(defective, STRAIGHT, hole, like_shells())
+    found, spread = complete_distance(defective, STRAIGHT, hole, like_shells(), FEW)
     scanned, _ = signed_distance(defective, STRAIGHT)
     lost = cone(RIGHT, 10, POINTS) & (np.abs(truth) < 4)
     assert np.abs(scanned - truth)[lost].mean() > 3
@@ -115,7 +115,7 @@ def test_a_hole_in_the_shell_is_filled_and_the_rest_is_what_was_scanned(hole: np
     np.testing.assert_allclose(found[away], scanned[away])
     assert not spread[away].any()  # what was scanned is certain
     # no more than skulls differ by, the mirrored half included
-    assert 0.1 < spread[lost].mean() < np.sqrt(1 + KERNEL.mirror) * 0.5 + 1e-6
+    assert 0.1 < spread[lost].mean() < np.sqrt(1 + SHIPPED_ORBIT.kernel.mirror) * 0.5 + 1e-6
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def bossed() -> tuple[Volume, np.ndarray]:
 def completed(defective: Volume, hole: np.ndarray, outer: np.ndarray | None = None) -> np.ndarray:
     model: RadialModel = replace(shipped_model(), orbit=like_shells())
     seen = np.where(directions()[1] & ~hole, 85.0, np.nan) if outer is None else outer
-    orbit = complete_orbit(defective, STRAIGHT, seen, hole, model)
+    orbit = complete_orbit(defective, STRAIGHT, seen, hole, model, FEW)
     assert orbit is not None
     return orbit.distance
 
@@ -145,15 +145,15 @@ def test_what_only_the_other_side_shows_is_copied(hole: np.ndarray, bossed: tupl
     """No model knows of the knobs; the other one tells."""
     skull, truth = bossed
     defective = without(skull, cone(RIGHT, 12, points_of(skull)))
-    alone, _ = complete_distance(defective, STRAIGHT, hole, like_shells())
-    assert knob_error(completed(defective, hole), truth) < (1 - MIRRORED + 0.1) * knob_error(alone, truth)
+    alone, _ = complete_distance(defective, STRAIGHT, hole, like_shells(), FEW)
+    assert knob_error(completed(defective, hole), truth) < (1 - SHIPPED_ORBIT.mirrored + 0.1) * knob_error(alone, truth)
 
 
 def test_a_side_that_lacks_bone_too_is_not_copied(hole: np.ndarray, bossed: tuple[Volume, np.ndarray]) -> None:
     skull, _ = bossed
     defective = without(skull, cone(RIGHT, 12, points_of(skull)), cone(LEFT, 12, points_of(skull)))
     both = hole | hole[::-1]
-    alone, _ = complete_distance(defective, STRAIGHT, both, like_shells())
+    alone, _ = complete_distance(defective, STRAIGHT, both, like_shells(), FEW)
     middle = cone(RIGHT, 9, POINTS)
     np.testing.assert_array_equal(completed(defective, both)[middle], alone[middle])
 
@@ -163,7 +163,7 @@ def test_too_little_bone_to_lay_the_other_side_on_leaves_the_model(
 ) -> None:
     skull, _ = bossed
     defective = without(skull, cone(RIGHT, 12, points_of(skull)))
-    alone, _ = complete_distance(defective, STRAIGHT, hole, like_shells())
+    alone, _ = complete_distance(defective, STRAIGHT, hole, like_shells(), FEW)
     nothing = np.full(hole.shape, np.nan)
     np.testing.assert_array_equal(completed(defective, hole, nothing), alone)
 

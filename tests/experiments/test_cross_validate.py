@@ -11,21 +11,32 @@ import torch
 
 from cranial_sparse.classical.radial import SHIPPED_SETTINGS
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, shipped_model
+from cranial_sparse.classical.ssm import SHIPPED_FIT
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from experiments import cross_validate
-from experiments.cross_validate import KINDS, Variant, finished, read_variants, score, table
+from experiments.cross_validate import (
+    KINDS,
+    SHIPPED,
+    RadialVariant,
+    ShapeVariant,
+    finished,
+    read_variants,
+    score,
+    table,
+)
 from experiments.train import CONFIGS
 
-VARIANTS = {"shipped": Variant(), "outer 30": Variant(modes=replace(SHIPPED_MODES, outer=30))}
+VARIANTS = {"shipped": RadialVariant(), "outer 30": RadialVariant(modes=replace(SHIPPED_MODES, outer=30))}
 
 
 @pytest.mark.parametrize("path", sorted((CONFIGS / "cross_validation").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_committed_variants_are_read(path: Path) -> None:
-    variants = read_variants(path)
-    assert next(iter(variants.items())) == ("shipped", Variant())
+    shipped = SHIPPED["ssm" if path.stem == "ssm" else "radial"]
+    variants = read_variants(path, shipped)
+    assert next(iter(variants.items())) == ("shipped", shipped)
     assert len({repr(variant) for variant in variants.values()}) == len(variants) > 1
 
 
@@ -36,6 +47,16 @@ def test_a_variant_changes_what_it_names_alone(tmp_path: Path) -> None:
     assert found.modes == replace(SHIPPED_MODES, orbit=15)
     assert (found.settings.outer.length, found.settings.outer.mirror) == (60.0, SHIPPED_SETTINGS.outer.mirror)
     assert replace(found.settings, outer=SHIPPED_SETTINGS.outer) == replace(SHIPPED_SETTINGS, rim=6.0)
+
+
+def test_variants_of_the_shape_model(tmp_path: Path) -> None:
+    path = tmp_path / "some.yaml"
+    path.write_text("shipped: {}\nfewer: {modes: 40, fit: {ridge: 100}}\n")
+    found = read_variants(path, ShapeVariant())["fewer"]
+    assert found == ShapeVariant(40, replace(SHIPPED_FIT, ridge=100.0))
+    path.write_text("shipped: {}\nfewer: {settings: {rim: 6}}\n")
+    with pytest.raises(InputError, match="fewer: expected some of modes, fit with their values"):
+        read_variants(path, ShapeVariant())
 
 
 @pytest.mark.parametrize(
@@ -63,7 +84,7 @@ def test_scores_of_other_variants_are_not_mixed_in(tmp_path: Path) -> None:
     path.write_text(json.dumps({"001/official": {"shipped": 0.9, "outer 30": 0.8}}))
     assert finished(path, VARIANTS) == {"001/official": {"shipped": 0.9, "outer 30": 0.8}}
     with pytest.raises(InputError, match="other variants"):
-        finished(path, {"shipped": Variant()})
+        finished(path, {"shipped": RadialVariant()})
 
 
 def test_the_table_compares_case_by_case() -> None:
@@ -111,6 +132,33 @@ def test_every_variant_is_completed_with_its_own_model_and_settings(monkeypatch:
     monkeypatch.setattr(cross_validate, "estimate_pose", lambda skull, outer: (pose, None))
     monkeypatch.setattr(cross_validate, "find_defect", find)
     monkeypatch.setattr(cross_validate, "radial_field", complete)
-    variants = VARIANTS | {"wide": Variant(settings=replace(SHIPPED_SETTINGS, rim=6.0))}
+    variants = VARIANTS | {"wide": RadialVariant(settings=replace(SHIPPED_SETTINGS, rim=6.0))}
     found = score(("001", "official"), variants, Path("maps.npz"), Path("skulls"))
     assert found == pytest.approx({"shipped": 1.0, "outer 30": 0.0, "wide": 2 / 3}, abs=0.02)  # corners are opened away
+
+
+def test_shape_models_are_fitted_with_a_variants_modes_and_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit that keeps as many planes of the truth as there are modes, all of it under another ridge."""
+    bone = np.zeros((16, 16, 16), bool)
+    bone[2:14, 2:14, 2:14] = True
+    geometry, truth = Geometry(bone.shape, (1.0, 1.0, 1.0)), np.zeros_like(bone)
+    truth[4:12, 4:12, 4:12] = True
+    pose = Pose(np.eye(3), np.zeros(3))
+
+    def complete(defective, defect, model, fit):
+        found = truth & (np.arange(16) < (16 if fit.ridge > 30 else 4 + model.modes))
+        return Field(torch.from_numpy(np.where(found, 5.0, -5.0).astype(np.float32)), geometry, pose)
+
+    models = SimpleNamespace(without=lambda case: SimpleNamespace(outer=None))
+    shapes = lambda distances, maps, modes: SimpleNamespace(without=lambda case: SimpleNamespace(modes=modes))  # noqa: E731
+    monkeypatch.setattr(cross_validate, "read_packed", lambda path: (Volume(bone, geometry), Volume(truth, geometry)))
+    monkeypatch.setattr(cross_validate, "fold_models", lambda maps, modes: models)
+    monkeypatch.setattr(cross_validate, "fold_shapes", shapes)
+    monkeypatch.setattr(cross_validate, "estimate_pose", lambda skull, outer: (pose, None))
+    monkeypatch.setattr(cross_validate, "find_defect", lambda *given: object())
+    monkeypatch.setattr(cross_validate, "ssm_field", complete)
+    variants = {
+        "shipped": ShapeVariant(8), "half": ShapeVariant(4), "ridge": ShapeVariant(4, replace(SHIPPED_FIT, ridge=99.0)),
+    }  # fmt: skip
+    found = score(("001", "official"), variants, Path("maps.npz"), Path("skulls"), Path("distances.npz"))
+    assert found == pytest.approx({"shipped": 1.0, "half": 2 / 3, "ridge": 1.0}, abs=0.02)
