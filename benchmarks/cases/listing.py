@@ -17,10 +17,7 @@ SETS = ("official", *CUT, *RESCANS)
 
 @dataclass(frozen=True)
 class Measures:
-    """What a defect came out as, measured on the implant: benchmarks.cases.measures says how.
-
-    The oldest list, skullbreak_like.csv, has the first two alone: the others are NaN.
-    """
+    """What a defect came out as, measured on the implant: benchmarks.cases.measures says how."""
 
     volume_ml: float
     crosses_midline: bool  # a tenth of it or more on either side
@@ -81,9 +78,9 @@ def read_list(name: str, path: Path | None = None) -> list[FixedCase]:
 
 
 def _from_row(name: str, row: dict[str, str]) -> FixedCase:
-    measured = {f.name: float(row.get(f.name, "nan")) for f in fields(Measures) if f.name != "crosses_midline"}
+    measured = {f.name: float(row[f.name]) for f in fields(Measures) if f.name != "crosses_midline"}
     measures = Measures(crosses_midline=row["crosses_midline"] == "yes", **measured)
-    return FixedCase(name, row["case"], row["kind"], int(row["seed"]), int(row.get("first_slice", 0)), measures)
+    return FixedCase(name, row["case"], row["kind"], int(row["seed"]), int(row["first_slice"]), measures)
 
 
 def write_list(cases: list[FixedCase], path: Path) -> None:

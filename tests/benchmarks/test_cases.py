@@ -31,6 +31,8 @@ def test_the_skullbreak_like_list_is_what_was_asked_for():
     assert max(volumes) <= 200
     assert median(volumes) >= 40
     assert sum(case.measures.crosses_midline for case in cases) >= 10
+    assert all(5 < case.measures.area_cm2 < 400 for case in cases)
+    assert all(case.measures.orbit_mm < 12 for case in cases if case.kind == "frontoorbital")
 
 
 @pytest.mark.parametrize("name", ["large", "midline", "orbital", "cut_edge"])
