@@ -6,6 +6,7 @@ symmetric. Given the map outside a hole, the best guess inside it is the conditi
 Williams, Gaussian Processes for Machine Learning, 2006, eq. 2.19, with a low-rank plus a Matérn-3/2 kernel).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch import Tensor
 from cranial_sparse.classical.maps import PIXEL_MM
 
 IMPUTATIONS = 4
+CHUNK = 4096  # pixels at a time: matrices between all of a hole and all that is known of it take gigabytes
+Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,33 +92,45 @@ def conditional_mean(
     values: NDArray, data: NDArray, target: NDArray, model: MapModel, surface: NDArray, kernel: Kernel
 ) -> NDArray[np.float64]:
     """As complete_map, conditioned on every pixel of ``data`` [P, P]; the cost grows with the cube of their number."""
-    return _conditional(values, data, target, model, surface, kernel)[0]
+    mean, _ = _conditional(values, data, target, model, surface, kernel, spread=False)
+    return mean
 
 
 def conditional(
     values: NDArray, data: NDArray, target: NDArray, model: MapModel, surface: NDArray, kernel: Kernel
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """As conditional_mean, and the standard deviation besides (Rasmussen and Williams, eq. 2.24, without the noise)."""
-    mean, root, between = _conditional(values, data, target, model, surface, kernel)
-    explained = torch.linalg.solve_triangular(root, between.T, upper=False).square_().sum(0)  # [T]
-    variance = _variance(np.nonzero(target), model, surface, kernel) - explained
-    return mean, variance.clamp_(min=0).sqrt_().numpy()
+    return _conditional(values, data, target, model, surface, kernel, spread=True)
 
 
 def _conditional(
-    values: NDArray, data: NDArray, target: NDArray, model: MapModel, surface: NDArray, kernel: Kernel
-) -> tuple[NDArray[np.float64], Tensor, Tensor]:
-    """Conditional mean [T], the Cholesky factor of the data's covariance [D, D], and the covariance of both [T, D]."""
+    values: NDArray, data: NDArray, target: NDArray, model: MapModel, surface: NDArray, kernel: Kernel, spread: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Conditional mean and, if asked for, standard deviation at the targets [T]: CHUNK of them at a time."""
     if not data.any():
         raise ValueError("known: expected some pixels to condition on, got none")
-    a, b = np.nonzero(data), np.nonzero(target)
-    covariance = _covariance(a, a, model, surface, kernel)
+    known = np.nonzero(data)
+    covariance = _covariance(known, known, model, surface, kernel)
     covariance.diagonal().add_(kernel.noise**2)
-    deviation = torch.from_numpy(values[a] - model.mean[a]).double()[:, None]
     root = torch.linalg.cholesky(covariance)
-    between = _covariance(b, a, model, surface, kernel)
-    mean = model.mean[b] + (between @ torch.cholesky_solve(deviation, root))[:, 0].numpy()
-    return mean, root, between
+    deviation = torch.from_numpy(values[known] - model.mean[known]).double()[:, None]
+    weights = torch.cholesky_solve(deviation, root)
+    root = root.float()  # a standard deviation needs no more, and takes half the time
+    means, deviations = [], []
+    for at in _chunks(np.nonzero(target)):
+        between = _covariance(at, known, model, surface, kernel)
+        means.append(model.mean[at] + (between @ weights)[:, 0].numpy())
+        if spread:
+            explained = torch.linalg.solve_triangular(root, between.T.float(), upper=False).square_().sum(0)
+            variance = _variance(at, model, surface, kernel) - explained
+            deviations.append(variance.clamp_(min=0).sqrt_().numpy())
+    none = [np.zeros(0)]
+    return np.concatenate(means or none), np.concatenate(deviations or none)
+
+
+def _chunks(pixels: Pixels) -> Iterator[Pixels]:
+    for start in range(0, len(pixels[0]), CHUNK):
+        yield tuple(axis[start : start + CHUNK] for axis in pixels)
 
 
 def _conditioning_pixels(hole: NDArray) -> NDArray[np.bool_]:
@@ -124,9 +139,6 @@ def _conditioning_pixels(hole: NDArray) -> NDArray[np.bool_]:
     row, column = np.indices(hole.shape)
     every = lambda n: (row % n == 0) & (column % n == 0)  # noqa: E731
     return (every(2) & (distance < 10)) | (every(4) & (distance < 40)) | every(8)
-
-
-Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
 
 def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:

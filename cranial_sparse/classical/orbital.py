@@ -29,6 +29,7 @@ CLIP = 6.0  # mm: farther from any surface only the side matters
 KERNEL = Kernel(length=15.0, noise=1.0, mirror=0.8)
 NEAR = 4.0  # mm: closer to the hole, distances to what is left say nothing of what was there
 FADE = 6.0  # mm over which the two maps take over at the faces of the box
+ALIKE = 0.3  # mm of standard deviation: where skulls differ by less, deep in the head and far outside, the mean will do
 # Of the orbital directions, four train scans show 0.77 to 1.0, and the same cut above the orbits at most 0.02.
 LEAST_SHOWN = 0.1
 INTACT = (2.0, 8.0)  # mm from the mirror image of the hole: from where on, and from where on wholly
@@ -136,6 +137,8 @@ def complete_distance(
     known = seen & ~target
     filled, spread = distance.astype(np.float64), np.zeros(distance.shape)
     if target.any() and known.any():
+        filled[target] = model.mean[target]
+        target &= np.sqrt(model.spread**2 + (model.modes**2).sum(0)) > ALIKE
         data = _thinned(known, np.minimum(gap, gap_to(hole[::-1])), settings.conditioning)
         filled[target], spread[target] = conditional(distance, data, target, model, places(BOX), settings.kernel)
     return filled, spread
