@@ -70,7 +70,7 @@ def test_noise_does_not_become_bone(head_ct: Volume, head_mask: Volume, noise: f
     assert dsc(skull.array, truth) > least  # a median rounds edges
     assert any(f"± {noise:.0f} HU" in note for note in notes) == told
     if told:
-        assert dsc(noisy >= 150, truth) < 0.85
+        assert dsc(noisy >= 150, truth) < 0.9  # it has specks all over the brain
 
 
 @pytest.mark.parametrize(("spacing", "size"), [((0.6, 0.5, 0.5), 3), ((5.0, 0.5, 0.5), (1, 3, 3))])
