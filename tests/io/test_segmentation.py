@@ -68,7 +68,7 @@ def test_noise_does_not_become_bone(head_ct: Volume, head_mask: Volume, noise: f
     noisy = hu + np.random.default_rng(0).normal(0, noise, hu.shape)
     skull, notes = segment_bone(Volume(noisy, fine))
     assert dsc(skull.array, truth) > least  # a median rounds edges
-    assert any(f"± {noise:.0f} HU" in note for note in notes) == told
+    assert any("a noisy scan, ±" in note for note in notes) == told
     if told:
         assert dsc(noisy >= 150, truth) < 0.9  # it has specks all over the brain
 
