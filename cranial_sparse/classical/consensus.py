@@ -1,51 +1,74 @@
-"""What three shape models agree on: voxel by voxel the median of their fields.
+"""Two shape models that err differently: the conditional Gaussian of radial maps, and beside it the bent template of ``tps``.
 
-The conditional Gaussian of radial maps, the modes of distance fields and the bent template err in different ways; where one
-of them strays, the other two outvote it.
+The Gaussian reads the other side, since what its modes leave over is correlated with it. Where the mirror image of a missing
+place is missing too, as in holes across the midline, it has little to go by: there the template that thin-plate splines bend
+to the bone around the hole is as good, errs in other ways, and the mean of both is better than either.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 
-from cranial_sparse.classical.radial import SHIPPED_SETTINGS, posed_defect, radial_field
+from cranial_sparse.classical.maps import PIXEL_MM
+from cranial_sparse.classical.radial import Defect, Vault, complete_vault, completed_field, posed_defect
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
-from cranial_sparse.classical.ssm import Fit, ssm_field
-from cranial_sparse.classical.ssm_model import ShapeModel, shipped_shape_model
-from cranial_sparse.classical.tps.completer import tps_field
+from cranial_sparse.classical.tps.completer import complete_tables
 from cranial_sparse.completion.completer import Field
-from cranial_sparse.completion.patient import ABSENT
-from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Volume
 
 
-def consensus_completer(
-    skull: Volume, model: RadialModel | None = None, shapes: ShapeModel | None = None
-) -> Field | None:
+@dataclass(frozen=True)
+class ConsensusSettings:
+    """What is chosen by cross-validation; experiments.cross_validate --system consensus compares other values."""
+
+    share: float = 0.5  # of the template, where the mirror image is missing
+    fade: float = 10.0  # mm from there, beyond which the Gaussian stands alone
+
+
+SHIPPED_CONSENSUS = ConsensusSettings()
+
+
+def consensus_completer(skull: Volume, model: RadialModel | None = None) -> Field | None:
     """The Completer: ``skull`` bool [X, Y, Z] on the patient's grid; the field is at 0.9 mm around the holes.
 
-    ``model`` is that of radial and gives pose and hole to all three, ``shapes`` that of ssm. Raises InputError as they do.
+    Raises InputError where there is no bone or too little of the vault is in view.
     """
     model = model or shipped_model()
     defect = posed_defect(skull, model)
-    if defect is None:
-        return None
-    first = radial_field(skull, defect, model)
-    others = ssm_field(skull, defect, shapes or shipped_shape_model(), Fit()), tps_field(skull, defect, model, {})
-    fields = [first.logits.numpy(), *(on_box(other, first.geometry) for other in others)]
-    median = np.median(np.stack(fields), axis=0).astype(np.float32)
-    strays = np.ptp(np.stack(fields), axis=0) / SHIPPED_SETTINGS.logit_per_mm  # mm, over three fields
-    facts = {"spread_at_surface_mm": float(np.median(strays[np.abs(median) < 1]))} if (np.abs(median) < 1).any() else {}
-    return Field(torch.from_numpy(median), first.geometry, first.pose, facts=facts)
+    return None if defect is None else consensus_field(skull, defect, model)
 
 
-def on_box(field: Field, box: Geometry) -> NDArray[np.float32]:
-    """The logits of ``field`` on another ``box`` of the same lattice; nothing where it does not reach."""
-    shift = np.rint(field.geometry.to_index(np.asarray(box.origin))).astype(int)
-    out = np.full(box.shape, ABSENT, np.float32)
-    low, high = np.maximum(shift, 0), np.minimum(shift + box.shape, field.geometry.shape)
-    if (low < high).all():
-        inside = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-        out[tuple(slice(int(a - s), int(b - s)) for a, b, s in zip(low, high, shift, strict=True))] = field.logits[
-            inside
-        ].numpy()
-    return out
+def consensus_field(
+    skull: Volume, defect: Defect, model: RadialModel, settings: ConsensusSettings = SHIPPED_CONSENSUS
+) -> Field:
+    """What both make of the vault, and the orbits of ``radial``, as a field; ``facts`` say how far apart they were."""
+    first = complete_vault(defect.rays, defect.hole, model)
+    share = template_share(defect.hole, settings)
+    if not share[defect.hole].any():
+        return completed_field(skull, defect, first, model)
+    try:
+        second = complete_tables(defect.rays, defect.hole, {}).vault
+    except InputError:  # too few landmarks in view
+        return completed_field(skull, defect, first, model)
+    field = completed_field(skull, defect, between(first, second, share), model)
+    apart = np.abs(second.outer - first.outer)[defect.hole & (share > 0)]
+    facts = {
+        "template_share": round(float(share[defect.hole].mean()), 3),
+        "apart_mm": round(float(np.median(apart)), 2),
+    }
+    return replace(field, facts={**field.facts, **facts})
+
+
+def template_share(hole: NDArray[np.bool_], settings: ConsensusSettings = SHIPPED_CONSENSUS) -> NDArray[np.float64]:
+    """How much of each direction [P, P] the template decides: all its share where the mirror image lies in the ``hole``."""
+    gap = distance_transform_edt(~hole[::-1]) * PIXEL_MM
+    return settings.share * np.clip(1 - gap / settings.fade, 0, 1)
+
+
+def between(first: Vault, second: Vault, share: NDArray) -> Vault:
+    """Both tables a ``share`` [P, P] of the way from one vault to another; what the first says of its spread stays."""
+    outer = first.outer + share * (second.outer - first.outer)
+    return replace(first, outer=outer, thickness=first.thickness + share * (second.thickness - first.thickness))

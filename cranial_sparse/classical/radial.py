@@ -257,6 +257,12 @@ def radial_field(
     skull: Volume, defect: Defect, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
 ) -> Field:
     """The completed vault, and the orbits where the ``defect`` reaches them, as a field."""
-    vault = complete_vault(defect.rays, defect.hole, model, settings)
+    return completed_field(skull, defect, complete_vault(defect.rays, defect.hole, model, settings), model, settings)
+
+
+def completed_field(
+    skull: Volume, defect: Defect, vault: Vault, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
+) -> Field:
+    """A completed ``vault`` around its ``defect`` as a field, with the orbits where it reaches them."""
     orbit = complete_orbit(skull, defect.pose, defect.rays.outer, defect.hole, model, settings.orbit)
     return vault_field(vault, hole_box(vault, canonical_lattice(FIELD_LEVEL)), defect.pose, orbit, settings)

@@ -1,62 +1,112 @@
-"""The median of three fields, and fields brought to one box."""
+"""Where two shape models are asked, and what becomes of what they say."""
+
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cranial_sparse.classical import consensus
-from cranial_sparse.classical.consensus import consensus_completer, on_box
-from cranial_sparse.completion.completer import Field
-from cranial_sparse.completion.frame import Pose, canonical_lattice
-from cranial_sparse.completion.patient import ABSENT
+from cranial_sparse.classical.consensus import ConsensusSettings, between, consensus_completer, template_share
+from cranial_sparse.classical.maps import PIXEL_MM, PIXELS
+from cranial_sparse.classical.radial import Vault, posed_defect
+from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.completion.pipeline import complete
-from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.errors import InputError
+from cranial_sparse.geometry import Volume
 from cranial_sparse.metrics import dsc
+from tests.conftest import cut
 
-POSE = Pose(np.eye(3), np.zeros(3))
-LATTICE = canonical_lattice(1)
-
-
-def box(start: tuple[int, int, int], size: tuple[int, int, int] = (8, 8, 8)) -> Geometry:
-    return LATTICE.crop(start, size)
+ACROSS = (0.0, 25.0, 75.0)  # on the midline of the mean head
 
 
-def places(geometry: Geometry) -> np.ndarray:
-    """A value of its own for every voxel of the lattice."""
-    x, y, z = np.moveaxis(LATTICE.to_index(geometry.to_physical(np.moveaxis(np.indices(geometry.shape), 0, -1))), -1, 0)
-    return np.rint(x * 1e4 + y * 100 + z).astype(np.float32)
+@pytest.fixture(scope="module")
+def open_top(head: Volume) -> tuple[Volume, np.ndarray]:
+    return cut(head, ACROSS, 35.0)
 
 
-@given(st.tuples(*[st.integers(-12, 12)] * 3))
-def test_a_field_on_another_box_keeps_its_places(shift: tuple[int, int, int]) -> None:
-    own, other = box((16, 16, 16)), box(tuple(16 + s for s in shift))  # type: ignore[arg-type]
-    found = on_box(Field(torch.from_numpy(places(own)), own, POSE), other)
-    inside = np.isin(places(other), places(own))
-    np.testing.assert_array_equal(found, np.where(inside, places(other), np.float32(ABSENT)))
+def flat(value: float) -> Vault:
+    return Vault(
+        np.full((PIXELS, PIXELS), value), np.full((PIXELS, PIXELS), value / 10), np.zeros((PIXELS, PIXELS), bool)
+    )
 
 
-@pytest.mark.parametrize("stray", [-50.0, 50.0])
-def test_one_that_strays_is_outvoted(stray: float, monkeypatch: pytest.MonkeyPatch, head: Volume) -> None:
-    own = box((16, 16, 16))
-    field = lambda value: Field(torch.full(own.shape, value), own, POSE)  # noqa: E731
-    monkeypatch.setattr(consensus, "posed_defect", lambda *_: object())
-    monkeypatch.setattr(consensus, "radial_field", lambda *_: field(0.2))
-    monkeypatch.setattr(consensus, "ssm_field", lambda *_: field(stray))
-    monkeypatch.setattr(consensus, "tps_field", lambda *_: field(0.4))
-    agreed = consensus_completer(head)
-    assert agreed is not None
-    expected = 0.2 if stray < 0 else 0.4
-    np.testing.assert_allclose(agreed.logits.numpy(), expected)
-    assert agreed.facts["spread_at_surface_mm"] == pytest.approx((abs(stray) + (0.4 if stray < 0 else -0.2)) / 2)
+def test_the_template_is_asked_where_the_mirror_image_is_missing_too() -> None:
+    hole = np.zeros((PIXELS, PIXELS), bool)
+    hole[60:90, 40:60] = True  # across the middle, between pixels 79 and 80, and farther on one side
+    share = template_share(hole, ConsensusSettings(0.5, 10.0))
+    assert (share[70:90, 40:60] == 0.5).all()  # both sides are gone
+    assert 0 < share[68, 50] < share[69, 50] < 0.5  # fades over 10 mm into what has its other side
+    assert share[int(69 - 10 / PIXEL_MM) - 1, 50] == 0
+    assert share[70, 39] < 0.5  # and beyond the hole likewise
+    aside = np.zeros_like(hole)
+    aside[10:40, 40:60] = True
+    assert not template_share(aside)[aside].any()
 
 
-def test_a_hole_in_the_mean_head_is_filled(defect: tuple[Volume, np.ndarray]) -> None:
-    defective, truth = defect
+@given(st.floats(0, 1), st.floats(60, 100), st.floats(60, 100))
+def test_both_tables_go_the_same_share_of_the_way(share: float, one: float, other: float) -> None:
+    first = replace(flat(one), outer_spread=np.ones((PIXELS, PIXELS)))
+    found = between(first, flat(other), np.full((PIXELS, PIXELS), share))
+    inner = (1 - share) * (one - one / 10) + share * (other - other / 10)
+    np.testing.assert_allclose(found.outer - found.thickness, inner)
+    np.testing.assert_allclose(found.outer, (1 - share) * one + share * other)
+    assert found.outer_spread is first.outer_spread
+
+
+def test_a_hole_across_the_midline_is_filled_by_both(open_top: tuple[Volume, np.ndarray]) -> None:
+    defective, truth = open_top
     completion = complete(defective, system="consensus")
     assert dsc(completion.implant.array, truth) > 0.9
-    assert completion.weights == ("radial.safetensors", "ssm.safetensors.xz")
+    assert completion.weights == ("radial.safetensors",)
+    assert completion.facts["template_share"] > 0.3
+    assert 0 < completion.facts["apart_mm"] < 3
+    assert 0.5 < completion.facts["expected_dsc"] < 1
+
+
+def test_a_lateral_hole_is_left_to_the_gaussian(
+    defect: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defective, _ = defect
+    monkeypatch.setattr(consensus, "complete_tables", lambda *_: pytest.fail("the template was asked"))
+    alone, both = complete(defective, system="radial"), complete(defective, system="consensus")
+    np.testing.assert_array_equal(alone.implant.array, both.implant.array)
+
+
+def test_too_few_landmarks_leave_the_gaussian(
+    open_top: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise InputError("landmarks: expected at least four")
+
+    monkeypatch.setattr(consensus, "complete_tables", refuse)
+    both, alone = (complete(open_top[0], system=name) for name in ("consensus", "radial"))
+    np.testing.assert_array_equal(alone.implant.array, both.implant.array)
+    assert "template_share" not in both.facts
+
+
+def test_the_field_is_that_of_the_blended_vault(
+    open_top: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A template 4 mm farther out everywhere moves the middle of the hole by half of that."""
+    defect = posed_defect(open_top[0], shipped_model())
+    assert defect is not None
+    vaults, whole = [], consensus.completed_field
+
+    def keep(skull, defect, vault, model):
+        vaults.append(vault)
+        return whole(skull, defect, vault, model)
+
+    first = consensus.complete_vault(defect.rays, defect.hole, shipped_model())
+    higher = SimpleNamespace(vault=replace(first, outer=first.outer + 4))
+    monkeypatch.setattr(consensus, "completed_field", keep)
+    monkeypatch.setattr(consensus, "complete_tables", lambda *_: higher)
+    field = consensus.consensus_field(open_top[0], defect, shipped_model())
+    assert field.facts["apart_mm"] == 4.0
+    both_sides = defect.hole & defect.hole[::-1]
+    np.testing.assert_allclose((vaults[0].outer - first.outer)[both_sides], 2.0)
 
 
 def test_a_whole_head_has_nothing_missing(head: Volume) -> None:
