@@ -11,6 +11,8 @@ A file of variants gives each a name and what differs from the shipped values, t
   smooth: {settings: {outer: {length: 60}, rim: 6}}   # values of radial.RadialSettings
 With --system ssm and the distance fields that experiments.build_ssm kept, variants are of the statistical shape model:
   fewer: {modes: 40, fit: {ridge: 100}}               # ssm_model.MODES and values of ssm.Fit
+With --system consensus:
+  less: {settings: {share: 0.35}}                     # values of consensus.ConsensusSettings
 """
 
 import argparse
@@ -28,6 +30,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from cranial_sparse.classical.consensus import SHIPPED_CONSENSUS, ConsensusSettings, consensus_field
 from cranial_sparse.classical.folds import FoldModels, FoldShapeModels
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import SHIPPED_SETTINGS, RadialSettings, find_defect, radial_field
@@ -65,8 +68,15 @@ class ShapeVariant:
     fit: Fit = SHIPPED_FIT
 
 
-Variant = RadialVariant | ShapeVariant
-SHIPPED: dict[str, Variant] = {"radial": RadialVariant(), "ssm": ShapeVariant()}
+@dataclass(frozen=True)
+class ConsensusVariant:
+    """The same of what ``consensus`` takes from the template."""
+
+    settings: ConsensusSettings = SHIPPED_CONSENSUS
+
+
+Variant = RadialVariant | ShapeVariant | ConsensusVariant
+SHIPPED: dict[str, Variant] = {"radial": RadialVariant(), "ssm": ShapeVariant(), "consensus": ConsensusVariant()}
 
 
 def read_variants(path: Path, shipped: Variant = SHIPPED["radial"]) -> dict[str, Variant]:
@@ -124,6 +134,8 @@ def completed(
         return None
     if isinstance(variant, RadialVariant):
         return radial_field(defective, defect, model, settings)
+    if isinstance(variant, ConsensusVariant):
+        return consensus_field(defective, defect, model, variant.settings)
     assert distances is not None
     return ssm_field(defective, defect, fold_shapes(distances, maps, variant.modes).without(case), variant.fit)
 

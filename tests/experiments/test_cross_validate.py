@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from cranial_sparse.classical.consensus import SHIPPED_CONSENSUS
 from cranial_sparse.classical.radial import SHIPPED_SETTINGS
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, shipped_model
 from cranial_sparse.classical.ssm import SHIPPED_FIT
@@ -20,8 +21,10 @@ from experiments import cross_validate
 from experiments.cross_validate import (
     KINDS,
     SHIPPED,
+    ConsensusVariant,
     RadialVariant,
     ShapeVariant,
+    completed,
     finished,
     read_variants,
     score,
@@ -34,7 +37,7 @@ VARIANTS = {"shipped": RadialVariant(), "outer 30": RadialVariant(modes=replace(
 
 @pytest.mark.parametrize("path", sorted((CONFIGS / "cross_validation").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_committed_variants_are_read(path: Path) -> None:
-    shipped = SHIPPED["ssm" if path.stem == "ssm" else "radial"]
+    shipped = SHIPPED.get(path.stem, SHIPPED["radial"])
     variants = read_variants(path, shipped)
     assert next(iter(variants.items())) == ("shipped", shipped)
     assert len({repr(variant) for variant in variants.values()}) == len(variants) > 1
@@ -162,3 +165,14 @@ def test_shape_models_are_fitted_with_a_variants_modes_and_settings(monkeypatch:
     }  # fmt: skip
     found = score(("001", "official"), variants, Path("maps.npz"), Path("skulls"), Path("distances.npz"))
     assert found == pytest.approx({"shipped": 1.0, "half": 2 / 3, "ridge": 1.0}, abs=0.02)
+
+
+def test_a_variant_of_the_consensus_decides_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    bone = np.ones((8, 8, 8), bool)
+    skull, pose = Volume(bone, Geometry(bone.shape, (1.0, 1.0, 1.0))), Pose(np.eye(3), np.zeros(3))
+    monkeypatch.setattr(cross_validate, "fold_models", lambda maps, modes: SimpleNamespace(without=lambda case: None))
+    monkeypatch.setattr(cross_validate, "find_defect", lambda *given: object())
+    monkeypatch.setattr(cross_validate, "consensus_field", lambda skull, defect, model, settings: settings.share)
+    for share in (0.0, 0.65):
+        variant = ConsensusVariant(replace(SHIPPED_CONSENSUS, share=share))
+        assert completed(variant, "001", skull, pose, bone, Path("maps.npz"), None) == share
