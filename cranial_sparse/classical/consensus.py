@@ -26,6 +26,7 @@ class ConsensusSettings:
 
     share: float = 0.5  # of the template, where the mirror image is missing
     fade: float = 10.0  # mm from there, beyond which the Gaussian stands alone
+    trusted: float = 2.0  # mm of error where landmarks around the hole are left out, above which it stands alone too
 
 
 SHIPPED_CONSENSUS = ConsensusSettings()
@@ -50,11 +51,13 @@ def consensus_field(
     if not share[defect.hole].any():
         return completed_field(skull, defect, first, model)
     try:
-        second = complete_tables(defect.rays, defect.hole, {}).vault
+        template = complete_tables(defect.rays, defect.hole, {})
     except InputError:  # too few landmarks in view
         return completed_field(skull, defect, first, model)
-    field = completed_field(skull, defect, between(first, second, share), model)
-    apart = np.abs(second.outer - first.outer)[defect.hole & (share > 0)]
+    if template.errors[template.chosen] > settings.trusted:
+        return completed_field(skull, defect, first, model)
+    field = completed_field(skull, defect, between(first, template.vault, share), model)
+    apart = np.abs(template.vault.outer - first.outer)[defect.hole & (share > 0)]
     facts = {
         "template_share": round(float(share[defect.hole].mean()), 3),
         "apart_mm": round(float(np.median(apart)), 2),

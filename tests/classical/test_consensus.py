@@ -87,10 +87,11 @@ def test_too_few_landmarks_leave_the_gaussian(
     assert "template_share" not in both.facts
 
 
-def test_the_field_is_that_of_the_blended_vault(
-    open_top: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("error", "moved"), [(0.5, 2.0), (2.5, 0.0)])
+def test_a_template_that_fits_moves_the_vault_by_its_share(
+    open_top: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch, error: float, moved: float
 ) -> None:
-    """A template 4 mm farther out everywhere moves the middle of the hole by half of that."""
+    """One that is 4 mm farther out everywhere, and misses the landmarks around the hole by ``error``."""
     defect = posed_defect(open_top[0], shipped_model())
     assert defect is not None
     vaults, whole = [], consensus.completed_field
@@ -100,13 +101,13 @@ def test_the_field_is_that_of_the_blended_vault(
         return whole(skull, defect, vault, model)
 
     first = consensus.complete_vault(defect.rays, defect.hole, shipped_model())
-    higher = SimpleNamespace(vault=replace(first, outer=first.outer + 4))
+    higher = SimpleNamespace(vault=replace(first, outer=first.outer + 4), chosen="mean", errors={"mean": error})
     monkeypatch.setattr(consensus, "completed_field", keep)
     monkeypatch.setattr(consensus, "complete_tables", lambda *_: higher)
     field = consensus.consensus_field(open_top[0], defect, shipped_model())
-    assert field.facts["apart_mm"] == 4.0
+    assert field.facts.get("apart_mm") == (4.0 if moved else None)
     both_sides = defect.hole & defect.hole[::-1]
-    np.testing.assert_allclose((vaults[0].outer - first.outer)[both_sides], 2.0)
+    np.testing.assert_allclose((vaults[0].outer - first.outer)[both_sides], moved)
 
 
 def test_a_whole_head_has_nothing_missing(head: Volume) -> None:
