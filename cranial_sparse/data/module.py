@@ -9,6 +9,7 @@ import lightning
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
+from cranial_sparse.classical.consensus import consensus_completer
 from cranial_sparse.classical.folds import FoldModels, FoldShapeModels
 from cranial_sparse.classical.mirror import mirror_completer
 from cranial_sparse.classical.radial import radial_completer
@@ -22,7 +23,9 @@ from cranial_sparse.data.training_skulls import TrainingSkull, listed_skulls, pr
 from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import CascadeInputs
 
-COMPLETERS = {"radial": radial_completer, "mirror": mirror_completer, "tps": tps_completer}  # of a radial model
+COMPLETERS = {  # of a radial model
+    "radial": radial_completer, "mirror": mirror_completer, "tps": tps_completer, "consensus": consensus_completer,
+}  # fmt: skip
 PROPOSALS = (*COMPLETERS, "ssm")
 STREAMS = {"order": 1, "train": 2, "validation": 3}  # of random numbers, kept apart; zeros would be padding
 SKULLS_TRIED = 10
