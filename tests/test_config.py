@@ -60,7 +60,7 @@ def test_optional_values_take_null() -> None:
         ("seed", ["seed", "key=value"]),
         ("--seed=3", ["--seed=3", "key=value"]),
         ("data.fold=5", ["data.fold", "0 to 4", "got 5"]),
-        ("data.proposal=guess", ["data.proposal", "radial, mirror, tps, ssm", "got 'guess'"]),
+        ("data.proposal=guess", ["data.proposal", "radial, mirror, tps, consensus, ssm", "got 'guess'"]),
         ("data.pool_size=0", ["data.pool_size", "at least 1"]),
         ("data.validation_cases=-1", ["data.validation_cases", "at least 0"]),
         ("training..lr=3", ["training..lr", "key=value"]),
