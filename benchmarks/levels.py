@@ -24,7 +24,7 @@ from benchmarks.common import machine
 from benchmarks.leaderboard import entries
 from cranial_sparse import __version__
 from cranial_sparse.bricks import coordinates
-from cranial_sparse.classical.consensus import consensus_completer
+from cranial_sparse.classical.radial import radial_completer
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import halved
 from cranial_sparse.completion.inputs import cascade_inputs
@@ -46,7 +46,7 @@ def score_case(case: FixedCase, data: Path, backend: str) -> dict:
     """Scores of one case after every stage; a stage without prediction counts at its worst."""
     complete, defective, implant = load(case, data)
     started = time.perf_counter()
-    proposal = consensus_completer(defective)
+    proposal = radial_completer(defective)
     row: dict = {"true_ml": float(implant.array.sum() * implant.geometry.voxel_volume / 1e3)}
     row["propose_s"] = time.perf_counter() - started
     if proposal is None:
@@ -173,7 +173,7 @@ def main() -> None:
     packed_paths(args.data, "val")  # raises where there are none
     wanted = listed(*(args.set or SETS[:2]), smoke=args.smoke)
     target = args.out / "levels.json"
-    made_by = entries.made_by("consensus" + entries.REFINED) | {"cranial-sparse": __version__}
+    made_by = entries.made_by("radial" + entries.REFINED) | {"cranial-sparse": __version__}
     made_by |= {} if args.backend == "native" else {"backend": args.backend}
     cases = finished(target, made_by)
     todo = [case for case in wanted if case.name not in cases]

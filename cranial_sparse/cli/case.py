@@ -56,7 +56,7 @@ class Options:
 
     def as_dict(self) -> dict[str, str | float]:
         """What decides the result, as it is written to summary.json."""
-        refine = "yes" if self.refine or self.system == "cascade" else "no"  # cascade is consensus, refined
+        refine = "yes" if self.refine or self.system == "cascade" else "no"  # cascade is radial, refined
         chosen: dict[str, str | float] = {"system": self.system, "refine": refine, "backend": self.backend}
         chosen["threshold_hu"] = self.threshold_hu
         if self.landmarks:

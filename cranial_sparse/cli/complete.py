@@ -59,7 +59,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--system",
         choices=SYSTEMS,
         default=SYSTEMS[0],
-        help="which system completes the skull: cascade is consensus, refined (default: %(default)s)",
+        help="which system completes the skull: cascade is radial, refined (default: %(default)s)",
     )
     parser.add_argument(
         "--refine", action="store_true", help="refine what the system proposes to 0.45 mm with the cascade's networks"

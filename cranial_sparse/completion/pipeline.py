@@ -22,7 +22,7 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.networks.cascade import Cascade
 
 DOUBTFUL = 0.87  # expected Dice coefficient below which a user is told
-CASCADE = "cascade"  # the system "consensus", refined
+CASCADE = "cascade"  # the system "radial", refined
 CUT_ABOVE_ORBITS = (
     "The scan ends above the orbits: the head's pose rests on the vault alone, and nothing is completed"
     " below the scan's edge."
@@ -40,12 +40,12 @@ def complete(
     """The missing bone of ``skull`` (bool [X, Y, Z], patient's grid) by ``system``, one of SYSTEMS.
 
     Where it is ``refined``, the cascade takes the proposal to 0.45 mm on one of sparse_conv.backends.BACKENDS and on a
-    device: "cpu", "cuda", or, with "auto", a GPU where there is one. "cascade" is "consensus", refined. ``landmarks``
+    device: "cpu", "cuda", or, with "auto", a GPU where there is one. "cascade" is "radial", refined. ``landmarks``
     (LPS mm [3] by name) correct those that "tps" finds. Raises InputError where system, backend or device are not there,
     another system is given landmarks, or the scan cannot be used.
     """
     if system == CASCADE:
-        system, refined = "consensus", True
+        system, refined = "radial", True
     if system not in SYSTEMS:
         raise InputError(f"--system: expected one of {', '.join((CASCADE, *SYSTEMS))}, got '{system}'")
     completer = SYSTEMS[system].completer
