@@ -2,7 +2,8 @@
 
 The Gaussian reads the other side, since what its modes leave over is correlated with it. Where the mirror image of a missing
 place is missing too, as in holes across the midline, it has little to go by: there the template that thin-plate splines bend
-to the bone around the hole is as good, errs in other ways, and the mean of both is better than either.
+to the bone around the hole is about as good and errs in other ways, so the mean of both is taken. Whether that is better than
+either is open: it was on training skulls, which the template's atlas had seen, and is not on others (experiments/LOG.md).
 """
 
 from dataclasses import dataclass, replace
@@ -22,11 +23,11 @@ from cranial_sparse.geometry import Volume
 
 @dataclass(frozen=True)
 class ConsensusSettings:
-    """What is chosen by cross-validation; experiments.cross_validate --system consensus compares other values."""
+    """experiments.cross_validate --system consensus compares other values, with a template that has seen the skulls."""
 
     share: float = 0.5  # of the template, where the mirror image is missing
     fade: float = 10.0  # mm from there, beyond which the Gaussian stands alone
-    trusted: float = 2.0  # mm of error where landmarks around the hole are left out, above which it stands alone too
+    trusted: float = 2.0  # mm, both tables, that the template may be off bone around the hole that was hidden from it
 
 
 SHIPPED_CONSENSUS = ConsensusSettings()
