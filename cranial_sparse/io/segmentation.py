@@ -39,7 +39,8 @@ def segment_bone(ct: Volume, threshold_hu: float = BONE_HU, source: str = "CT") 
     # Transposed: files are read first axis fastest, and labelling against the memory order takes ten times as long.
     dense: NDArray[np.bool_] = np.greater_equal(ct.array[box].T, threshold_hu)  # [Z, Y, X]
     noise = _spread(brain)
-    noisy = len(brain) > 0 and 0 < threshold_hu - np.median(brain) < _NOISY * noise
+    above = threshold_hu - np.median(brain) if len(brain) else np.inf
+    noisy = bool(0 < above < _NOISY * noise) and min(ct.geometry.spacing) <= _VOTERS_MM
     if noisy:
         dense = _majority(dense, ct.geometry.spacing[::-1])
     bone = dense & inside.T
@@ -57,7 +58,7 @@ def segment_bone(ct: Volume, threshold_hu: float = BONE_HU, source: str = "CT") 
     notes = [f"segmented from CT at {threshold_hu:g} HU: {sizes[largest] * ml:.0f} ml of bone"]
     if noisy:
         notes.append(
-            f"a noisy scan, ± {noise:.0f} HU in the brain: bone is where most neighbouring voxels are above that"
+            f"a noisy scan, ± {noise:.0f} HU in the brain: bone is where most neighbouring voxels reach the threshold"
         )
     sizes[largest] = 0
     if sizes.max() > _LOOSE * skull.sum():

@@ -73,6 +73,12 @@ def test_noise_does_not_become_bone(head_ct: Volume, head_mask: Volume, noise: f
         assert dsc(noisy >= 150, truth) < 0.9  # it has specks all over the brain
 
 
+def test_voxels_too_far_apart_do_not_vote_and_nobody_says_so(head_ct: Volume) -> None:
+    noisy = head_ct.array + np.random.default_rng(0).normal(0, 90, head_ct.array.shape)  # voxels of 2 mm
+    _, notes = segment_bone(Volume(noisy, head_ct.geometry))
+    assert not any("noisy" in note for note in notes)
+
+
 @pytest.mark.parametrize(("spacing", "size"), [((0.6, 0.5, 0.5), 3), ((5.0, 0.5, 0.5), (1, 3, 3))])
 def test_a_majority_is_a_median(spacing: tuple[float, float, float], size: int | tuple[int, int, int]) -> None:
     values = np.random.default_rng(1).normal(0, 1, (9, 8, 7))
