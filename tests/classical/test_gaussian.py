@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cranial_sparse.classical import gaussian
 from cranial_sparse.classical.gaussian import (
     Kernel,
     MapModel,
@@ -93,6 +94,16 @@ def test_mean_and_spread_are_those_of_the_joint_gaussian() -> None:
     remaining = covariance(target, target) - gain @ covariance(data, target)
     np.testing.assert_allclose(spread, np.sqrt(np.diag(remaining)), atol=1e-6)
     np.testing.assert_array_equal(mean, conditional_mean(values, data, target, model, SURFACE, KERNEL))
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MapModel(np.full((PIXELS, PIXELS), 90.0), smooth_modes(2), np.ones((PIXELS, PIXELS)))
+    values = 90 + smooth_modes(1)[0]
+    whole = complete_map_and_spread(values, ~hole(), hole(), model, SURFACE, KERNEL)
+    assert hole().sum() % 100
+    monkeypatch.setattr(gaussian, "CHUNK", 100)
+    for one, other in zip(whole, complete_map_and_spread(values, ~hole(), hole(), model, SURFACE, KERNEL), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 def test_the_middle_of_a_hole_is_less_sure_than_its_rim() -> None:

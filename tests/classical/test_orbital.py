@@ -118,6 +118,17 @@ def test_a_hole_in_the_shell_is_filled_and_the_rest_is_what_was_scanned(hole: np
     assert 0.1 < spread[lost].mean() < np.sqrt(1 + SHIPPED_ORBIT.kernel.mirror) * 0.5 + 1e-6
 
 
+def test_where_skulls_are_alike_the_mean_is_taken(hole: np.ndarray) -> None:
+    whole, model = shell(), like_shells()
+    defective = without(whole, cone(RIGHT, 12, points_of(whole)))
+    spread = model.spread.copy()
+    spread[:, :, : SHAPE[2] // 2] = 0.1
+    found, _ = complete_distance(defective, STRAIGHT, hole, replace(model, spread=spread), FEW)
+    lost = cone(RIGHT, 10, POINTS)
+    np.testing.assert_array_equal(found[lost & (spread < 0.3)], model.mean[lost & (spread < 0.3)])
+    assert (found != model.mean)[lost & (spread > 0.3)].mean() > 0.9  # the rest is conditioned on the scan
+
+
 @pytest.fixture(scope="module")
 def bossed() -> tuple[Volume, np.ndarray]:
     """A shell with a knob of 6 mm over each orbit, as no skull of the model has them, and the distances to it."""
