@@ -9,7 +9,7 @@ from benchmarks.common.timing import measure
 
 @dataclass(frozen=True)
 class Limits:
-    """``flops`` of torch.mm in float32 per second, and for which (square) size; ``copy`` in bytes read and written per
+    """``flops`` of torch.mm per second, and for which (square) size; ``copy`` in bytes read and written per
     second."""
 
     flops: float
@@ -17,10 +17,10 @@ class Limits:
     copy: float
 
 
-def limits(device: str, quick: bool = False) -> Limits:
-    """The best of several sizes, measured now."""
+def limits(device: str, quick: bool = False, dtype: torch.dtype = torch.float32) -> Limits:
+    """The best of several sizes in ``dtype``, measured now."""
     sizes = (128, 256) if quick else (512, 1024, 2048, 4096) if device == "cpu" else (2048, 4096, 8192)
-    rates = {size: _product(size, device) for size in sizes}
+    rates = {size: _product(size, device, dtype) for size in sizes}
     copy = _copy((1 << 22) if quick else (1 << 28) if device == "cpu" else 1 << 30, device)
     if device == "cuda":
         torch.cuda.empty_cache()  # other processes measure on the card next
@@ -28,8 +28,8 @@ def limits(device: str, quick: bool = False) -> Limits:
     return Limits(rates[fastest], fastest, copy)
 
 
-def _product(size: int, device: str) -> float:
-    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+def _product(size: int, device: str, dtype: torch.dtype) -> float:
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     out = torch.empty_like(a)
     return 2 * size**3 / measure(lambda: torch.mm(a, b, out=out), 5, device).median
 

@@ -35,6 +35,7 @@ class Layer:
     kind: str
     grids: Grids
     channels: int  # of the fine grid
+    dtype: torch.dtype = torch.float32
 
     def convolve(self, backend: Backend, features: Tensor, weight: Tensor, grids: Grids | None = None) -> Tensor:
         on = grids or self.grids
@@ -65,9 +66,9 @@ class Layer:
     def operands(self) -> tuple[Tensor, Tensor, Tensor]:
         """Features, weight, and a gradient of the output: random, the same every time."""
         generator = torch.Generator().manual_seed(0)
-        device = self.grids.fine.device
         features, weight, gradient = (torch.randn(shape, generator=generator) for shape in self.shapes)
-        return features.to(device), (weight * 0.05).to(device), gradient.to(device)
+        moved = (operand.to(self.grids.fine.device, self.dtype) for operand in (features, weight * 0.05, gradient))
+        return tuple(moved)  # type: ignore[return-value]
 
     def fresh(self) -> Callable[[], Grids]:
         """Makes the grids anew from the voxels' coordinates, so that nothing is known of them."""

@@ -11,7 +11,7 @@ from benchmarks.common.memory import Peak, peak_of
 from benchmarks.common.timing import Timing, measure
 from benchmarks.convolution.check import check
 from benchmarks.convolution.layers import Layer, grids_of
-from cranial_sparse.bricks import load
+from cranial_sparse.bricks import BrickGrid, load
 from cranial_sparse.errors import InputError
 from cranial_sparse.sparse_conv.backends import load_backend
 
@@ -26,6 +26,7 @@ class Case:
     grid: str
     device: str
     repeats: int
+    dtype: str = "float32"
 
     def __str__(self) -> str:
         return f"{self.layer} {self.channels}, {self.backend}"
@@ -50,7 +51,7 @@ class Row:
 def measure_case(case: Case) -> Row:
     """Raises InputError where the library refuses, WrongAnswer where it answers wrongly."""
     fine = load(case.grid).to(case.device)
-    layer, backend = Layer(case.layer, grids_of(case.layer, fine), case.channels), load_backend(case.backend)
+    layer, backend = _layer(case, fine), load_backend(case.backend)
     if case.backend == "reference" and len(fine) > backends.ORACLE_LIMIT:
         raise InputError(backends.ORACLE)
     check(layer, backend)
@@ -75,7 +76,7 @@ def measure_case(case: Case) -> Row:
         voxels=len(fine),
         pairs=layer.num_pairs,
         flops=layer.flops,
-        bytes=feature_bytes(layer.shapes[0], layer.shapes[2]),
+        bytes=feature_bytes(layer.shapes[0], layer.shapes[2], itemsize=layer.dtype.itemsize),
         index=max(anew.median - forward.median, 0.0),
         forward=forward,
         input_gradient=gradient_of(0),
@@ -83,3 +84,7 @@ def measure_case(case: Case) -> Row:
         training_layer=timed(training_layer),
         peak=peak,
     )
+
+
+def _layer(case: Case, fine: BrickGrid) -> Layer:
+    return Layer(case.layer, grids_of(case.layer, fine), case.channels, getattr(torch, case.dtype))

@@ -44,6 +44,7 @@ class DataConfig:
     )
     pool: str = "runs/pool"  # where drawn samples are kept; empty: draw every sample anew
     pool_size: int = 700
+    drawn: bool = False  # the pool's samples and no others, such as on a machine that has neither skulls nor maps
     fold: int | None = None  # leave this fifth of the skulls out of training and validate on it; null: train on all
     validation_cases: int = 8
     workers: int = 1
@@ -57,6 +58,10 @@ class SkullSamples(Dataset[CascadeInputs]):
 
     def __init__(self, config: DataConfig, seed: int, length: int, validation: bool) -> None:
         self.config, self.seed, self.length, self.validation = config, seed, length, validation
+        self.stream = "validation" if validation else "train"
+        if config.drawn:
+            self.made_of = word_in_pool(config, f"{self.stream}-{seed}")
+            return
         self.models = fold_models(config)
         own: list[TrainingSkull] = []
         held_out: list[str] = []
@@ -84,11 +89,14 @@ class SkullSamples(Dataset[CascadeInputs]):
 
     def drawn(self, key: int) -> CascadeInputs:
         """The sample of ``key``, from the pool if it is there, else drawn now (and kept)."""
-        stream = "validation" if self.validation else "train"
-        path = Path(self.config.pool or ".") / f"{stream}-{self.seed}-{self.made_of}-{key:05d}.npz"
+        path = Path(self.config.pool or ".") / f"{self.stream}-{self.seed}-{self.made_of}-{key:05d}.xz"
         if self.config.pool and path.is_file():
             return load_sample(path)
-        rng = np.random.default_rng((self.seed, STREAMS[stream], key))
+        if self.config.drawn:
+            raise InputError(
+                f"data.drawn: {path} is not in the pool; draw it where the skulls are, or lower data.pool_size"
+            )
+        rng = np.random.default_rng((self.seed, STREAMS[self.stream], key))
         for _ in range(SKULLS_TRIED):
             skull = self.skulls[int(rng.integers(len(self.skulls)))]
             complete, implant = skull.read()
@@ -103,8 +111,8 @@ class SkullSamples(Dataset[CascadeInputs]):
             )
         if self.config.pool:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_sample(inputs, path)
-            return load_sample(path)  # the field is kept in half precision: the first reading must equal the later ones
+            save_sample(inputs, path, whole=self.validation)  # whose pictures show the skull
+            return load_sample(path)  # rounded: the first reading must equal the later ones
         return inputs
 
     def completer(self, skull: TrainingSkull) -> Completer:
@@ -150,7 +158,7 @@ class SkullDataModule(lightning.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         if stage == "fit":
-            assert len(self.training.skulls) > 0
+            assert self.config.drawn or len(self.training.skulls) > 0
 
     def train_dataloader(self) -> DataLoader:
         return DataLoader(self.training, batch_size=None, num_workers=self.config.workers)
@@ -165,6 +173,15 @@ def fingerprint(config: DataConfig, skulls: list[str], augment: AugmentConfig) -
     if config.maps:
         digest.update(Path(config.maps).read_bytes())
     return digest.hexdigest()[:10]
+
+
+def word_in_pool(config: DataConfig, stream: str) -> str:
+    """The fingerprint of the samples of ``stream`` in the pool. Raises InputError where there are none, or several kinds."""
+    words = {path.name.removeprefix(f"{stream}-").split("-")[0] for path in Path(config.pool).glob(f"{stream}-*.xz")}
+    if len(words) != 1:
+        found = f"those of {', '.join(sorted(words))}" if words else "none"
+        raise InputError(f"data.drawn: expected samples {stream}-… of one kind in {config.pool}, got {found}")
+    return words.pop()
 
 
 def fold_models(config: DataConfig) -> FoldModels | None:
