@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as L
+import torch
 
 from cranial_sparse.config import Config, LossConfig, load_config
 from cranial_sparse.data.module import DataConfig, SkullDataModule
@@ -59,6 +60,8 @@ def launch(config: Config) -> int:
     for message in (".*LeafSpec.*", ".*many workers.*", ".*smaller than the logging interval.*"):
         warnings.filterwarnings("ignore", message=message)  # nothing that a user of ours could change
     L.seed_everything(config.seed, verbose=False)
+    if torch.cuda.is_available():
+        torch.set_float32_matmul_precision("high")  # ten bits of a factor, as GPUs multiply fast
     network = Cascade(config.network)
     set_backend(network, load_backend(config.backend))
     data = SkullDataModule(config.data, config.seed, config.training.max_steps * config.training.accumulate)

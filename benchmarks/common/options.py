@@ -34,6 +34,10 @@ def parser(name: str, description: str | None, examples: str, on_grids: bool = T
     made.add_argument("--threads", type=int, default=torch.get_num_threads(), help="on the CPU (default: %(default)s)")
     made.add_argument("--repeats", type=int, default=5, help="runs that a median is taken of (default: %(default)s)")
     made.add_argument("--minutes", type=float, default=inf, help="begin nothing later than that (default: no limit)")
+    if on_grids:
+        made.add_argument(
+            "--patience", type=float, default=inf, help="seconds that a case may take (default: no limit)"
+        )
     made.add_argument("--quick", action="store_true", help="the smallest size, in seconds: shows that everything runs")
     return made
 

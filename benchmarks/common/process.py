@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -35,12 +36,18 @@ class Outcome(Generic[C, R]):
 
 
 def run_cases(
-    function: Callable[[C], R], cases: Sequence[C], threads: int, together: bool = False, minutes: float = inf
+    function: Callable[[C], R],
+    cases: Sequence[C],
+    threads: int,
+    together: bool = False,
+    minutes: float = inf,
+    patience: float = inf,
 ) -> Iterator[Outcome[C, R]]:
     """``function`` of each case in a fresh process; in one for all with ``together``, as long as it lives.
 
     A case that needs more memory than there is, that is refused (InputError), answered wrongly or
-    ended by another error has a reason instead of a result; so have those that would begin after so many ``minutes``.
+    ended by another error has a reason instead of a result; so have those that would begin after so many ``minutes``
+    or take longer than ``patience`` seconds, which are ended.
     """
     pool, started = None, time.monotonic()
     for number, case in enumerate(cases, 1):
@@ -50,7 +57,11 @@ def run_cases(
             if begun - started > 60 * minutes:
                 outcome: Outcome[C, R] = Outcome(case, None, "left out: the time is up")
             else:
-                outcome = pool.submit(_attempt, function, case).result()
+                worker = pool.submit(os.getpid).result()
+                outcome = pool.submit(_attempt, function, case).result(None if patience == inf else patience)
+        except TimeoutError:
+            os.kill(worker, signal.SIGKILL)
+            outcome, pool = Outcome(case, None, f"no answer in {patience:g} s"), None
         except BrokenProcessPool:
             outcome = Outcome(case, None, "the process died: out of memory, or a crash inside a library", fault=True)
             pool = None

@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
             for name in names
         ]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes))
+        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes, options.patience))
     on = f"{options.dtype}, {options.device}"
     title = f"Convolution layer by layer, {options.grid} of {len(grid):,} voxels at {options.size}³, {on}"
     limit = (

@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
                 for variant in (*names, *DENSE)  # cheap ones first: a run may end early
             ]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes))
+        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes, options.patience))
     crossed = crossings(outcomes, names)
     body = [*draw(options.out, outcomes, names), *scene_tables(outcomes, SKULL), *scene_tables(outcomes, BAND)]
     body += ["", f"## Shells that fill a cube of {options.fill_size}³", "", *crossing_table(crossed)]

@@ -68,7 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
         by_size += [case(FORWARD, SURFACE, size, 1) for size in sizes]
         by_items = [case(network, SKULL, options.batch_size, n) for network in (FORWARD, TRAINING) for n in batches]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, [*by_size, *by_items], options.threads, together, options.minutes))
+        outcomes = list(
+            run_cases(measure_case, [*by_size, *by_items], options.threads, together, options.minutes, options.patience)
+        )
     grown, batched = outcomes[: len(by_size)], outcomes[len(by_size) :]
     fitted = {"size": exponents(grown, "size"), "items": exponents(batched, "items")}
     body = ["## Resolution", "", *draw(options.out, grown, "size", "voxels along each side"), ""]

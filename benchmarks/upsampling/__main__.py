@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             Case(way, str(path), options.channels, options.device, options.repeats) for way in (OURS, PLAIN, *here)
         ]
         together = options.quick or options.device == "cuda"
-        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes))
+        outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes, options.patience))
     title = (
         f"Occupancy upsampling, {options.grid}, {len(coarsen(grid)):,} parents to {len(grid):,} children at "
         f"{options.size}³, {options.channels} channels, {options.device}"

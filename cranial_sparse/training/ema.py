@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from cranial_sparse.training.callbacks import StepCallback
 
@@ -18,10 +19,12 @@ def effective_decay(decay: float, updates: int) -> float:
 @torch.no_grad()
 def update(average: dict[str, Tensor], weights: Mapping[str, Tensor], decay: float) -> None:
     """``average`` moves towards ``weights`` by 1 − ``decay``, in place; what is no float is copied."""
+    moving = [name for name, value in weights.items() if value.is_floating_point()]
+    # One call for all: on a GPU, starting a kernel for each would cost more than the kernels do.
+    if moving:
+        get_ema_multi_avg_fn(decay)([average[name] for name in moving], [weights[name] for name in moving], None)
     for name, value in weights.items():
-        if value.is_floating_point():
-            average[name].lerp_(value, 1 - decay)
-        else:
+        if not value.is_floating_point():
             average[name].copy_(value)
 
 

@@ -55,13 +55,20 @@ class CascadeModule(L.LightningModule):
                 f"loss is {terms['loss'].item()} at step {self.global_step}, item {self.item(batch_idx)}"
             )
         self.recent.append({name: value.detach() for name, value in terms.items()})
+        if (
+            self.global_step + 1
+        ) % self.config.logging.every == 0:  # figures that nobody writes down cost a tenth of a step
+            self.log_recent()
+        return terms["loss"]
+
+    def log_recent(self) -> None:
+        names = {name: None for case in self.recent for name in case}
         means = {
-            f"train/{name}": torch.stack([case[name] for case in self.recent if name in case]).mean() for name in terms
+            f"train/{name}": torch.stack([case[name] for case in self.recent if name in case]).mean() for name in names
         }
         self.log_dict(means, batch_size=1)
         self.log("train/lr", self.lr_schedulers().get_last_lr()[0], batch_size=1)  # type: ignore[union-attr]
         self.log("loss", means["train/loss"], prog_bar=True, logger=False, batch_size=1)
-        return terms["loss"]
 
     def item(self, batch_idx: int) -> int:
         """The number of the training item of a batch, over all resumed runs."""

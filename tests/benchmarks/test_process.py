@@ -1,6 +1,7 @@
 """Cases in processes of their own: what they take, and what becomes of those that fail."""
 
 import os
+import time
 from collections.abc import Callable
 
 import pytest
@@ -70,3 +71,10 @@ def test_what_does_not_fit_is_told_with_its_size() -> None:
     check_fit(1, "cpu")
     with pytest.raises(InputError, match=r"does not fit: needs 1\.02e\+03 GiB|does not fit: needs 1024 GiB or more"):
         check_fit(1 << 40, "cpu")
+
+
+def test_a_case_that_does_not_end_is_ended_and_the_next_one_runs() -> None:
+    slow, quick = run_cases(time.sleep, [600, 0], 1, together=True, patience=10)
+    assert "no answer in 10 s" in slow.reason
+    assert not slow.fault
+    assert not quick.reason
