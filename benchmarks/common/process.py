@@ -18,6 +18,7 @@ import torch
 
 from benchmarks.common.answers import WrongAnswer
 from benchmarks.common.memory import SHARE, available
+from benchmarks.common.options import as_convolutions_multiply
 from cranial_sparse.errors import InputError
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "bad_alloc")
@@ -77,7 +78,9 @@ def run_cases(
 def _begin(threads: int) -> None:
     """A process that asks for more memory than is free is told so, before the system ends another one for it."""
     torch.set_num_threads(threads)
-    if not torch.cuda.is_available():  # a card's address space counts as well, so there would be nothing left
+    if torch.cuda.is_available():
+        as_convolutions_multiply("cuda")
+    else:  # a card's address space counts as well, so there would be nothing left
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         taken = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
         limit = taken + int(SHARE * available("cpu"))

@@ -26,8 +26,8 @@ def sha256(path: Path) -> str:
 
 def weight_hashes(names: tuple[str, ...]) -> dict[str, str]:
     """SHA-256 of files of weights or shape models that ship with the package, by name."""
-    folder = Path(str(files("cranial_sparse.assets")))
-    return {name: sha256(folder / name) for name in names}
+    folder = files("cranial_sparse.assets")
+    return {name: hashlib.sha256(folder.joinpath(name).read_bytes()).hexdigest() for name in names}
 
 
 @cache
