@@ -89,16 +89,17 @@ def train(config: Config, network: nn.Module, data: L.LightningDataModule) -> Ch
         default_root_dir=folder,
         fast_dev_run=config.fast_dev_run,
     )
-    failed = True
+    failed, items = True, StepLoader(data.train_dataloader())
     try:
         trainer.fit(
             CascadeModule(network, config),
-            StepLoader(data.train_dataloader()),
+            items,
             data.val_dataloader(),
             ckpt_path=resume,
             weights_only=True,
         )
         failed = False
     finally:
+        items.close()
         close_loggers(loggers, failed)
     return checkpoints

@@ -23,6 +23,7 @@ class StepLoader:
     def __init__(self, loader: DataLoader) -> None:
         self.loader = loader
         self.position = 0
+        self._items: Iterator[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.loader.dataset)  # type: ignore[arg-type]
@@ -40,9 +41,14 @@ class StepLoader:
             multiprocessing_context=loader.multiprocessing_context,
             prefetch_factor=loader.prefetch_factor,
         )
-        for item in rest:
+        self._items = iter(rest)
+        while self._items is not None and (item := next(self._items, None)) is not None:
             self.position += 1
             yield item
+
+    def close(self) -> None:
+        """Ends the workers. They pass over the signal that Python ends them with when it exits, and would keep it waiting."""
+        self._items = None
 
     def state_dict(self) -> dict[str, int]:
         return {"position": self.position}
