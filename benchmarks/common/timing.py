@@ -8,6 +8,7 @@ from statistics import median, quantiles
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 FEWEST = 3  # runs that a median is taken of, however slow they are
 CACHE = 256 << 20  # bytes, more than the second-level cache of any card
@@ -42,6 +43,21 @@ def measure(
     started = time.perf_counter()
     while len(seconds) < repeats and (len(seconds) < FEWEST or time.perf_counter() - started < patience):
         seconds.append(clock(run, device))
+    return timing(seconds)
+
+
+def busy(run: Callable[[], object], repeats: int) -> Timing:
+    """What a card works for one ``run``: kernels, copies and fills as torch's profiler times them, waits between them left out.
+
+    Between two events lie these waits as well, which for what takes microseconds is most of the time.
+    """
+    seconds: list[float] = []
+    for _ in range(repeats):
+        _settle("cuda")
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            run()
+            torch.cuda.synchronize()
+        seconds.append(sum(event.self_device_time_total for event in profiler.key_averages()) / 1e6)
     return timing(seconds)
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.common.answers import compare, expect
 from benchmarks.common.memory import Peak, peak_of
-from benchmarks.common.timing import Timing, measure
+from benchmarks.common.timing import Timing, busy, measure
 from benchmarks.upsampling.rivals import generate
 from cranial_sparse.bricks import (
     BrickGrid,
@@ -25,6 +25,7 @@ from cranial_sparse.bricks import (
 from cranial_sparse.networks.cascade import children_of
 
 OURS, PLAIN, LIBRARIES = "ours", "plain PyTorch", ("spconv", "spconv_triton", "minkowski")
+PROFILED = 5  # runs, each of which starts the profiler
 COORDINATES, LOGIT = 16, 4  # bytes of a voxel's, and of a float
 
 
@@ -44,13 +45,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Stage:
-    """``bytes`` are the least that must be read and written. On a card ``seconds`` lie between two events and ``wall``
-    holds the host's one wait as well; on the CPU they are the same."""
+    """``bytes`` are the least that must be read and written. On a card ``seconds`` lie between two events, ``wall``
+    holds the host's one wait as well and ``kernels`` is what the card works; on the CPU they are the same."""
 
     name: str
     bytes: int
     seconds: Timing
     wall: Timing
+    kernels: Timing
     peak: Peak
 
 
@@ -130,4 +132,5 @@ def _timed(case: Case, name: str, size: int, run: Callable[[], object]) -> Stage
         peak = peak_of(run, case.device)
         seconds = measure(run, case.repeats, case.device)
         wall = measure(run, case.repeats, case.device, wall=True) if case.device == "cuda" else seconds
-    return Stage(name, size, seconds, wall, peak)
+        kernels = busy(run, PROFILED) if case.device == "cuda" else seconds
+    return Stage(name, size, seconds, wall, kernels, peak)

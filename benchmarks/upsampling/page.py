@@ -12,15 +12,16 @@ from benchmarks.upsampling.measure import OURS, Case, Row, Stage
 NOTES = (
     "Bytes are the least that must be read and written: masks, logits, coordinates, features, each once.",
     "`children` ends with the coordinates of the children kept, `children with features` with their parents' features.",
+    "`of copy` is of the kernels' time on a card: what they would take with nobody waiting for the host.",
     "`× ours` is the time over ours, on a card the host's; below 1 we lose.",
 )
 Outcomes = Sequence[Outcome[Case, Row]]
 
 
 def tables(outcomes: Outcomes, can: Limits) -> list[str]:
-    """The stages of every way; on a card the time between events, and the host's beside it."""
+    """The stages of every way; on a card the time between events, the host's, and what the card works of it."""
     on_card = any(outcome.case.device == "cuda" for outcome in outcomes)
-    head = ["", "stage", "bytes", "time", *(["wall"] if on_card else []), "peak", "of copy", "× ours"]
+    head = ["", "stage", "bytes", "time", *(["wall", "kernels"] if on_card else []), "peak", "of copy", "× ours"]
     rows = []
     for outcome in outcomes:
         if outcome.result is None:
@@ -28,10 +29,10 @@ def tables(outcomes: Outcomes, can: Limits) -> list[str]:
             continue
         for stage in outcome.result.stages:
             ours = _stage(outcomes, stage.name)
-            times = [time_text(stage.seconds), *([time_text(stage.wall)] if on_card else [])]
+            times = [time_text(stage.seconds), *([time_text(stage.wall), time_text(stage.kernels)] if on_card else [])]
             shares = [
                 bytes_text(stage.peak.bytes),
-                share_text(stage.bytes / stage.seconds.median / can.copy),
+                share_text(stage.bytes / stage.kernels.median / can.copy),
                 ratio_text(stage.wall.median / ours.wall.median if ours else None),
             ]
             rows.append([outcome.case.way, stage.name, bytes_text(stage.bytes), *times, *shares])
