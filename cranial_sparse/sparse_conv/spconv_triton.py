@@ -1,7 +1,7 @@
 """Backend on spconv-triton 1.0.0, which has spconv's interface and Triton kernels, for CUDA alone.
 
-InputError where features are elsewhere. Forward and gradients agree with the reference in Triton's interpreter; it has
-not run on a GPU yet.
+InputError where features are elsewhere. Forward and gradients agree with the reference in Triton's interpreter, and those of the
+submanifold convolution, on an H200 in float16, with sums in float64. It tunes itself for most of a minute when it meets a layer.
 """
 
 from functools import wraps
