@@ -41,19 +41,25 @@ def patient_logits(field: Field, patient: Geometry) -> tuple[NDArray[np.float32]
 
 
 def missing_bone(logits: NDArray, box: tuple[slice, slice, slice], skull: Volume) -> Volume:
-    """Bone by the ``logits`` of a box and not in the ``skull``: cleaned, large parts only, on the patient's grid (bool).
+    """Bone by the ``logits`` of a box and not in the ``skull``: cleaned, on the patient's grid (bool)."""
+    implant = np.zeros_like(skull.array)  # in the order of its axes too, in which it will be written
+    implant[box] = cleaned((logits > 0) & ~skull.array[box], skull.geometry.spacing)
+    return Volume(implant, skull.geometry)
+
+
+def cleaned(proposed: NDArray[np.bool_], spacing: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """The large parts of ``proposed`` [X, Y, Z], voxels of ``spacing`` mm.
 
     Shells thinner than two voxels, which appear where prediction and bone disagree by less than a voxel, are opened away;
     not along an axis of thick slices, where two voxels may be all that a bone has.
     """
-    proposed = (logits > 0) & ~skull.array[box]
-    implant = np.zeros_like(skull.array)  # in the order of its axes too, in which it will be written
+    implant = np.zeros_like(proposed)
     tight = find_objects(proposed.astype(np.uint8)) if proposed.any() else []
     if not tight:
-        return Volume(implant, skull.geometry)
+        return implant
     proposed = proposed[tight[0]]
     cross = generate_binary_structure(3, 1)
-    for axis, step in enumerate(skull.geometry.spacing):
+    for axis, step in enumerate(spacing):
         if step > SHELL:
             np.moveaxis(cross, axis, 0)[[0, 2]] = False
     parts, count = label(binary_erosion(proposed, cross))
@@ -61,5 +67,5 @@ def missing_bone(logits: NDArray, box: tuple[slice, slice, slice], skull: Volume
         size = np.bincount(parts.ravel())
         size[0] = 0
         kept = (size >= SMALLEST_PART * size.max())[parts]
-        implant[box][tight[0]] = binary_dilation(kept, cross, iterations=2) & proposed
-    return Volume(implant, skull.geometry)
+        implant[tight[0]] = binary_dilation(kept, cross, iterations=2) & proposed
+    return implant

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cranial_sparse.bricks import coordinates
+from cranial_sparse.completion.patient import cleaned
 from cranial_sparse.metrics import bdsc, dsc, hd95
 from cranial_sparse.networks.cascade import CascadeInputs, LevelOutput
 from cranial_sparse.training.losses import at_voxels, inside, pooling_factor, share
@@ -43,14 +44,15 @@ def true_missing(inputs: CascadeInputs, factor: int) -> Tensor:
 
 
 def dense_implant(output: LevelOutput, inputs: CascadeInputs) -> NDArray[np.bool_]:
-    """Predicted implant [X, Y, Z] of the level's lattice: logits above 0, where the defective skull has no bone."""
+    """Predicted implant [X, Y, Z] of the level's lattice: logits above 0, where the defective skull has no bone, cleaned as
+    an implant is that is delivered: shells on bone would hide what a network is good for."""
     factor = pooling_factor(output.spacing)
     skull = share(inputs.skull, factor) > 0.5
     implant = torch.zeros_like(skull)
     voxels = coordinates(output.grid)
     x, y, z = voxels[inside(implant, voxels) & (output.logits > 0), 1:].long().unbind(dim=1)
     implant[x, y, z] = True
-    return (implant & ~skull).cpu().numpy()
+    return cleaned((implant & ~skull).cpu().numpy(), (output.spacing,) * 3)
 
 
 def case_scores(outputs: Sequence[LevelOutput], inputs: CascadeInputs) -> dict[str, float]:
