@@ -24,7 +24,7 @@ from rich.progress import track
 from cranial_sparse.classical.folds import SAME_HEAD
 from cranial_sparse.cli.folders import check_writable
 from cranial_sparse.cli.provenance import versions
-from cranial_sparse.data.crossed import KINDS, Head, Kind, crossed, head_of
+from cranial_sparse.data.crossed import KINDS, VERSION, Head, Kind, crossed, head_of
 from cranial_sparse.data.layouts import Case
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
 from cranial_sparse.data.prepare import Outcome, finished_case, made_by, manifest_facts, write_manifest
@@ -50,15 +50,22 @@ def head(path: Path) -> Head:
     return head_of(*read_packed(path))
 
 
+def name_of(pair: Pair) -> str:
+    return "_onto_".join(path.name[:3] for path in pair)
+
+
+def source_of(pair: Pair, kind: Kind) -> Source:
+    name, digest = name_of(pair), hashlib.sha256(b"".join(one.read_bytes() for one in pair)).hexdigest()
+    return Source(name, name, kind, "train", digest, f"{made_by()}, crossed {VERSION}", tuple(name.split("_onto_")))
+
+
 def cross_into(pair: Pair, kind: Kind, out: Path) -> Outcome:
     """Cross one pair into ``out``, unless the same has been before; what goes wrong is in the outcome."""
-    moving, fixed = (path.name[:3] for path in pair)
-    name = f"{moving}_onto_{fixed}"
+    name = name_of(pair)
     path = out / f"{name}{SUFFIX}"
-    digest = hashlib.sha256(b"".join(one.read_bytes() for one in pair)).hexdigest()
-    source = Source(name, name, kind, "train", digest, made_by(), (moving, fixed))
     case = Case(name, name, path, kind=kind, split="train")
     try:
+        source = source_of(pair, kind)
         prepared = finished_case(path, source)
         skipped = prepared is not None
         if prepared is None:
@@ -67,15 +74,35 @@ def cross_into(pair: Pair, kind: Kind, out: Path) -> Outcome:
         return Outcome(case, manifest_facts(prepared, path, out), skipped=skipped)
     except InputError as error:
         return Outcome(case, error=f"{name}: {error}")
+    except (OSError, MemoryError, ValueError, RuntimeError) as error:  # ValueError: a system that cannot be solved, too
+        return Outcome(case, error=f"{name}: {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def there_before(every: list[Pair], done: list[Outcome], out: Path) -> list[Outcome]:
+    """Pairs of earlier runs that this one did not come to, of whatever kind, so that the manifest lists them still."""
+    named = {outcome.case.id for outcome in done}
+    kept = []
+    for pair in every:
+        path = out / f"{name_of(pair)}{SUFFIX}"
+        if name_of(pair) not in named and path.is_file():
+            for kind in KINDS:
+                if prepared := finished_case(path, source_of(pair, kind)):
+                    case = Case(name_of(pair), name_of(pair), path, kind=kind, split="train")
+                    kept.append(Outcome(case, manifest_facts(prepared, path, out), skipped=True))
+    return kept
 
 
 def outcomes(todo: list[Pair], kind: Kind, out: Path, jobs: int) -> Iterator[Outcome]:
     """Cross all pairs, ``jobs`` at a time; outcomes as they come."""
     with ProcessPoolExecutor(jobs) as pool:
-        running = [pool.submit(partial(cross_into, kind=kind, out=out), pair) for pair in todo]
+        running = {pool.submit(partial(cross_into, kind=kind, out=out), pair): pair for pair in todo}
         try:
             for done in as_completed(running):
-                yield done.result()
+                try:
+                    yield done.result()
+                except RuntimeError as error:  # a worker was killed, for want of memory as a rule
+                    name = name_of(running[done])
+                    yield Outcome(Case(name, name, out / f"{name}{SUFFIX}", kind=kind), error=f"{name}: {error}")
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -93,7 +120,8 @@ def main() -> int:
     args = parser.parse_args()
     if (args.count is not None and args.count < 1) or args.jobs < 1:
         raise InputError(f"--count {args.count}, --jobs {args.jobs}: expected at least 1")
-    todo = pairs(packed_paths(args.data, "train"), args.count)
+    paths = packed_paths(args.data, "train")
+    todo = pairs(paths, args.count)
     check_writable(args.out)
     done: list[Outcome] = []
     try:
@@ -103,7 +131,8 @@ def main() -> int:
                 print(outcome.error, file=sys.stderr)
     finally:
         if done:
-            write_manifest(Path(args.data), args.out, done, versions())
+            before = there_before(pairs(paths, None), done, args.out)
+            write_manifest(Path(args.data), args.out, [*done, *before], versions())
     failed = sum(outcome.error is not None for outcome in done)
     print(
         f"{args.out}: {len(done) - failed} crossed skulls, {sum(one.skipped for one in done)} of them were there; {failed} failed"

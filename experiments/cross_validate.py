@@ -16,6 +16,7 @@ With --system consensus:
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -49,6 +50,14 @@ from cranial_sparse.metrics import dsc
 
 T = TypeVar("T")
 KINDS = ("official", *SKULLBREAK_KINDS)
+FROM_CUT_TO_CUT = (
+    0,
+    3,
+    1,
+    4,
+    2,
+    5,
+)  # kinds that a skull's next defect is ahead by: each cut another, whatever its first
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "cross_validation"
 
 
@@ -172,12 +181,20 @@ def score(
     return scores
 
 
-def finished(path: Path, variants: dict[str, Variant]) -> dict[str, dict[str, float]]:
-    """The scores of an earlier run. Raises InputError where it compared other variants."""
-    scores = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    if any(list(row) != list(variants) for row in scores.values()):
-        raise InputError(f"--out {path}: has scores of other variants; give another file or delete it")
-    return scores
+def facts(system: str, variants: dict[str, Variant], *files: Path | None) -> dict[str, Any]:
+    """What scores are of: a system, its variants, and the hashes of the files that its models are made from."""
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file is not None]
+    return {"system": system, "variants": {name: repr(variant) for name, variant in variants.items()}, "files": hashes}
+
+
+def finished(path: Path, made_of: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The scores of an earlier run. Raises InputError where they are of anything else."""
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"of": made_of, "scores": {}}
+    if stored.get("of") != made_of:
+        raise InputError(
+            f"--out {path}: has scores of another system, variants or maps; give another file or delete it"
+        )
+    return stored["scores"]
 
 
 def table(scores: dict[str, dict[str, float]]) -> str:
@@ -209,7 +226,7 @@ def main() -> None:
     parser.add_argument("--distances", type=Path, help="for ssm, from experiments.build_ssm")
     parser.add_argument("--out", type=Path, required=True, help="scores of every case (JSON); resumable")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--cuts", type=int, default=2, help="defects per skull")
+    parser.add_argument("--cuts", type=int, choices=range(1, len(KINDS) + 1), default=2, help="defects per skull")
     args = parser.parse_args()
     if args.system == "ssm" and args.distances is None:
         raise InputError("--distances: --system ssm needs the fields that experiments.build_ssm --fields FILE keeps")
@@ -217,18 +234,19 @@ def main() -> None:
     folder = packed_paths(args.data, "train")[0].parent
     # the n-th skull starts with the n-th kind, so that every fold meets every kind
     wanted = [
-        (case, KINDS[(number + 3 * cut) % len(KINDS)])
+        (case, KINDS[(number + FROM_CUT_TO_CUT[cut]) % len(KINDS)])
         for cut in range(args.cuts)
         for number, case in enumerate(FoldModels(args.maps).cases)
     ]
-    scores = finished(args.out, variants)
+    made_of = facts(args.system, variants, args.maps, args.distances)
+    scores = finished(args.out, made_of)
     todo = [job for job in wanted if "/".join(job) not in scores]
     with ProcessPoolExecutor(args.jobs) as pool:
         run = pool.map(partial(score, variants=variants, maps=args.maps, folder=folder, distances=args.distances), todo)
         for job, row in zip(todo, run, strict=True):
             if row is not None:
                 scores["/".join(job)] = row
-                write_whole(args.out, json.dumps(scores, indent=1))
+                write_whole(args.out, json.dumps({"of": made_of, "scores": scores}, indent=1))
     print(table(scores))
 
 

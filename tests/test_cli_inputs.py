@@ -3,13 +3,18 @@
 import hashlib
 import mmap
 import os
+import shutil
+import tempfile
+from importlib.readers import MultiplexedPath
 from pathlib import Path
 
 import pytest
 
+from cranial_sparse.cli import folders, provenance
 from cranial_sparse.cli.folders import check_writable, new_folder
 from cranial_sparse.cli.inputs import case_name, find_inputs
-from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions
+from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions, weight_hashes
+from cranial_sparse.errors import InputError
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -147,6 +152,24 @@ def test_folders_made_in_vain_go_again(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["deep"]  # it was there before
 
 
+def test_two_processes_may_ask_for_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Regression: the folder that one had made for the question went between another's two steps, and the other gave up."""
+    plain, gone = tempfile.TemporaryFile, iter([True, False])
+
+    def taken_away(dir: Path):
+        if next(gone):
+            shutil.rmtree(dir)
+        return plain(dir=dir)
+
+    monkeypatch.setattr(folders.tempfile, "TemporaryFile", taken_away)
+    check_writable(tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(InputError, match="expected a folder, this is a file"):
+            check_writable(path)
+
+
 def test_hash_of_a_file_and_of_a_folder(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
@@ -162,3 +185,11 @@ def test_peak_memory_follows_what_is_used():
         block[:: mmap.PAGESIZE] = bytes(len(block) // mmap.PAGESIZE)
         assert peak_memory_mb() >= before + 60
     assert "cranial-sparse" in versions()
+
+
+def test_weights_are_hashed_where_the_package_is_a_plain_source_tree(monkeypatch: pytest.MonkeyPatch):
+    """Regression: there a folder without __init__.py is several paths in one, whose name is no path."""
+    assets = Path(provenance.__file__).parents[1] / "assets"
+    monkeypatch.setattr(provenance, "files", lambda package: MultiplexedPath(assets))
+    expected = hashlib.sha256((assets / "atlas.sdf").read_bytes()).hexdigest()
+    assert weight_hashes(("atlas.sdf",)) == {"atlas.sdf": expected}

@@ -68,8 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
         outcomes = list(run_cases(measure_case, cases, options.threads, together, options.minutes, options.patience))
     on = f"{options.dtype}, {options.device}"
     title = f"Convolution layer by layer, {options.grid} of {len(grid):,} voxels at {options.size}³, {on}"
+    products = "TF32" if options.device == "cuda" and options.dtype == DTYPES[0] else options.dtype
     limit = (
-        f"Limits in this run: torch.mm {can.flops / 1e9:.0f} GFLOP/s in {options.dtype} ({can.size}³), "
+        f"Limits in this run: torch.mm {can.flops / 1e9:.0f} GFLOP/s in {products} ({can.size}³), "
         f"copy {can.copy / 1e9:.1f} GB/s read and written."
     )
     body = [*draw(options.out, outcomes), "", limit, *tables(outcomes, can)]

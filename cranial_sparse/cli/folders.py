@@ -15,11 +15,16 @@ def check_writable(out: Path) -> None:
 
     Raises InputError where ``out`` is a file or cannot be written.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: expected a folder, this is a file; give another name")
     try:
-        with _made(out), tempfile.TemporaryFile(dir=out):
-            pass
+        for last in (False, True):
+            try:
+                with _made(out), tempfile.TemporaryFile(dir=out):
+                    return
+            except FileNotFoundError:  # another process, which asks the same, took its folder away again
+                if last:
+                    raise
+    except (FileExistsError, NotADirectoryError):
+        raise InputError(f"--out {out}: expected a folder, this is a file; give another name") from None
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another folder") from None
 

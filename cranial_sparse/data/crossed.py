@@ -34,6 +34,7 @@ from cranial_sparse.geometry import Geometry, Volume
 
 Kind = Literal["rigid", "affine", "demons"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+VERSION = 2  # of what crossing makes of two heads: count it up with any change to it or to the registration
 STEPS = ((6.0, 15), (3.0, 12))  # demons: lattice, mm, and iterations, coarse to fine
 THIN = 1.5  # mm between the voxels that a vault is fitted to
 BLOCK = 16  # voxels along a block of the canonical lattice

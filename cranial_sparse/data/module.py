@@ -1,9 +1,11 @@
 """The LightningDataModule: samples cut on the fly, or drawn once into a pool on disk and reused."""
 
 import hashlib
+import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -21,6 +23,7 @@ from cranial_sparse.data.augment import AugmentConfig
 from cranial_sparse.data.samples import VERSION, NoUsableDefect, draw_sample, flipped, load_sample, save_sample
 from cranial_sparse.data.training_skulls import TrainingSkull, listed_skulls, prepared_skulls, skullfix_folder
 from cranial_sparse.errors import InputError
+from cranial_sparse.io.files import write_whole
 from cranial_sparse.networks.cascade import CascadeInputs
 
 COMPLETERS = {  # of a radial model
@@ -60,7 +63,7 @@ class SkullSamples(Dataset[CascadeInputs]):
         self.config, self.seed, self.length, self.validation = config, seed, length, validation
         self.stream = "validation" if validation else "train"
         if config.drawn:
-            self.made_of = word_in_pool(config, f"{self.stream}-{seed}")
+            self.made_of = word_in_pool(config, f"{self.stream}-{seed}") if length else ""
             return
         self.models = fold_models(config)
         own: list[TrainingSkull] = []
@@ -70,12 +73,14 @@ class SkullSamples(Dataset[CascadeInputs]):
             held_out = self.models.members(config.fold) if config.fold is not None else []
         skulls = own + prepared_skulls(config.prepared)
         self.augment = config.validation_augment if validation else config.augment
-        self.made_of = fingerprint(config, [skull.name for skull in skulls], self.augment)
         out = set(held_out)
+        if validation:  # heads as they are, the same whatever is trained on
+            skulls = [skull for skull in skulls if not skull.crossed]
         if validation and out:
             self.skulls = [skull for skull in skulls if out.issuperset(skull.made_of)]
         else:
             self.skulls = [skull for skull in skulls if out.isdisjoint(skull.made_of)]
+        self.made_of = fingerprint(config, self.skulls, self.augment)
 
     def __len__(self) -> int:
         return self.length
@@ -111,6 +116,7 @@ class SkullSamples(Dataset[CascadeInputs]):
             )
         if self.config.pool:
             path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(facts_of(path), json.dumps(drawn_with(self.config, self.augment)).encode())
             save_sample(inputs, path, whole=self.validation)  # whose pictures show the skull
             return load_sample(path)  # rounded: the first reading must equal the later ones
         return inputs
@@ -167,21 +173,46 @@ class SkullDataModule(lightning.LightningDataModule):
         return DataLoader(self.validation, batch_size=None, num_workers=0)
 
 
-def fingerprint(config: DataConfig, skulls: list[str], augment: AugmentConfig) -> str:
+def fingerprint(config: DataConfig, skulls: list[TrainingSkull], augment: AugmentConfig) -> str:
     """What besides the seed decides a drawn sample, as a word for its file: no sample is read where another is meant."""
-    digest = hashlib.sha256(f"{VERSION} {config.proposal} {config.fold} {' '.join(skulls)} {asdict(augment)}".encode())
-    if config.maps:
-        digest.update(Path(config.maps).read_bytes())
+    digest = hashlib.sha256(f"{VERSION} {drawn_with(config, augment)}".encode())
+    for skull in skulls:
+        digest.update(f" {skull.name} {skull.content}".encode())
+    for file in (config.maps, config.distances if config.proposal == "ssm" else ""):
+        if file:
+            digest.update(Path(file).read_bytes())
     return digest.hexdigest()[:10]
 
 
+def drawn_with(config: DataConfig, augment: AugmentConfig) -> dict[str, Any]:
+    """What of a configuration a drawn sample depends on, apart from skulls and models."""
+    return {"proposal": config.proposal, "fold": config.fold, "augment": asdict(augment)}
+
+
+def facts_of(sample: Path) -> Path:
+    """The file beside a sample that says what it and its like were drawn with."""
+    return sample.with_name(sample.name.rsplit("-", 1)[0] + ".json")
+
+
 def word_in_pool(config: DataConfig, stream: str) -> str:
-    """The fingerprint of the samples of ``stream`` in the pool. Raises InputError where there are none, or several kinds."""
+    """The fingerprint of the samples of ``stream`` in the pool.
+
+    Raises InputError where there are none, several kinds, or such as were drawn for another fold, proposal or augmentation.
+    """
     words = {path.name.removeprefix(f"{stream}-").split("-")[0] for path in Path(config.pool).glob(f"{stream}-*.xz")}
     if len(words) != 1:
         found = f"those of {', '.join(sorted(words))}" if words else "none"
         raise InputError(f"data.drawn: expected samples {stream}-… of one kind in {config.pool}, got {found}")
-    return words.pop()
+    word = words.pop()
+    path = facts_of(Path(config.pool) / f"{stream}-{word}-0.xz")
+    if not path.is_file():
+        raise InputError(f"data.drawn: {path} is not there, which says what the samples were drawn with; copy it too")
+    augment = config.validation_augment if stream.startswith("validation") else config.augment
+    stored, wanted = json.loads(path.read_text(encoding="utf-8")), drawn_with(config, augment)
+    for name, value in wanted.items():
+        if stored.get(name) != value:
+            raise InputError(f"data.{name}: {path} says that the pool was drawn with {stored.get(name)}, got {value}")
+    return word
 
 
 def fold_models(config: DataConfig) -> FoldModels | None:

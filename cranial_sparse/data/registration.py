@@ -166,8 +166,9 @@ def fit_linear(target: Target, skull: NDArray, start: Warp, freedom: int = SIMIL
 
 
 def demons(target: Target, lattice: Lattice, skull: NDArray, warp: Warp, steps: int) -> Warp:
-    """Refine the displacement on ``lattice`` until the warped ``skull`` [2, X, Y, Z] meets the target."""
+    """Refine the displacement on ``lattice`` until the warped ``skull`` [2, X, Y, Z] meets the target, where both are seen."""
     points = lattice.points()
+    shown = target.lattice.sample(target.seen, points) > 0.5
     u = warp.at(points)
     wanted = np.clip(target.lattice.sample(target.distance, points), -BAND, BAND)
     slope = np.stack(list(np.gradient(wanted, lattice.step)))
@@ -177,7 +178,7 @@ def demons(target: Target, lattice: Lattice, skull: NDArray, warp: Warp, steps: 
     for step in range(steps):
         q = warp.linearly(points + u)
         if step % 4 == 0:  # the edge of the scan hardly moves in between
-            inside = OWN.sample(seen, q, order=0)
+            inside = OWN.sample(seen, q, order=0) * shown
         moving = np.clip(OWN.sample(distance, q) / (10 * warp.scale), -BAND, BAND)
         error = (moving - wanted) * inside
         both = (slope + np.stack(list(np.gradient(moving, lattice.step)))) / 2

@@ -17,11 +17,17 @@ from cranial_sparse.geometry import Volume
 @dataclass(frozen=True)
 class TrainingSkull:
     """A complete skull that may be trained on; ``name`` is how the radial maps list it, ``made_of`` what it was made of: of
-    itself, or of those that were crossed."""
+    itself, or of those that were crossed. ``content`` is the hash of what was prepared, "" for a packed SkullFix skull."""
 
     name: str
     path: Path
     made_of: tuple[str, ...]
+    content: str = ""
+
+    @property
+    def crossed(self) -> bool:
+        """Whether it is one head in the shape of another."""
+        return len(self.made_of) > 1
 
     def read(self) -> tuple[Volume, Volume | None]:
         """The complete skull and the defect that came with it, both bool and on one geometry; None where none did.
@@ -83,7 +89,10 @@ def prepared_skulls(folders: Sequence[str]) -> list[TrainingSkull]:
                 f"data.prepared: {folder / MANIFEST} lists no complete skull for training; prepare a collection that has some"
             )
         made_of = {entry["skull_id"]: tuple(entry.get("made_of") or (entry["skull_id"],)) for entry in entries}
+        content = {entry["skull_id"]: entry["packed_sha256"] for entry in reversed(entries)}
         skulls += [
-            TrainingSkull(name, case.complete, made_of[name]) for name, case in sorted(chosen.items()) if case.complete
+            TrainingSkull(name, case.complete, made_of[name], content[name])
+            for name, case in sorted(chosen.items())
+            if case.complete
         ]
     return skulls

@@ -139,3 +139,7 @@ def test_partial_volume_swells_a_flat_rim_and_leaves_the_rest() -> None:
     assert after[15, 15, :].sum() == 61
     assert np.array_equal(whole.array, block)
     assert after[..., : 60 - int(RIM / 0.4) - 1].all()
+    nothing = Volume(np.zeros_like(block), geometry)
+    assert (
+        blooming(Volume(block, geometry), nothing)[1] is nothing
+    )  # regression: a skull that misses nothing ended the run

@@ -1,13 +1,16 @@
 """A pool drawn elsewhere: trained on where there are neither skulls nor maps."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples
+from cranial_sparse.data.augment import AugmentConfig
+from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples, drawn_with, facts_of
 from cranial_sparse.data.samples import flipped, load_sample, save_sample
 from cranial_sparse.errors import InputError
 from cranial_sparse.training.export import read_checkpoint
@@ -24,6 +27,7 @@ def pool(tmp_path: Path) -> Path:
     folder.mkdir()
     for number, name in enumerate(("train-5-aa-00000", "train-5-aa-00001", "validation-5-bb-00000")):
         save_sample(box_case(0, number), folder / f"{name}.xz", whole=name.startswith("validation"))
+        facts_of(folder / f"{name}.xz").write_text(json.dumps(drawn_with(DataConfig(), AugmentConfig())))
     return folder
 
 
@@ -62,6 +66,21 @@ def test_what_the_pool_lacks_is_named(pool: Path) -> None:
     save_sample(box_case(0, 0), pool / "train-5-cc-00000.xz")
     with pytest.raises(InputError, match="got those of aa, cc"):
         SkullSamples(config, SEED, 8, validation=False)
+
+
+def test_a_pool_drawn_for_something_else_is_refused(pool: Path) -> None:
+    """Regression: a pool drawn for all skulls was taken for that of a fold."""
+    config = DataConfig(pool=str(pool), drawn=True)
+    with pytest.raises(
+        InputError, match=r"data\.fold: .*train-5-aa\.json says that the pool was drawn with None, got 0"
+    ):
+        SkullSamples(replace(config, fold=0), SEED, 1, validation=False)
+    with pytest.raises(InputError, match=r"data\.augment: .*validation-5-bb\.json says"):
+        SkullSamples(replace(config, validation_augment=AugmentConfig(bent=0.5)), SEED, 1, validation=True)
+    (pool / "validation-5-bb.json").unlink()
+    with pytest.raises(InputError, match=r"validation-5-bb\.json is not there.*copy it too"):
+        SkullSamples(config, SEED, 1, validation=True)
+    assert len(SkullSamples(config, SEED, 0, validation=True)) == 0
 
 
 FULL_DISK = """

@@ -17,6 +17,7 @@ from cranial_sparse.config import load_config
 from cranial_sparse.data.augment import AugmentConfig
 from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples, fingerprint
 from cranial_sparse.data.samples import flipped
+from cranial_sparse.data.training_skulls import TrainingSkull
 from cranial_sparse.networks.cascade import Cascade, CascadeInputs
 from cranial_sparse.training.export import read_checkpoint
 from cranial_sparse.training.run import train
@@ -73,13 +74,21 @@ def test_a_pool_is_not_read_for_other_skulls_or_maps(tmp_path: Path) -> None:
     maps = made_up_maps(tmp_path / "maps.npz", CASES)
     config = DataConfig(maps=str(maps))
     plain = AugmentConfig()
-    first = fingerprint(config, CASES, plain)
-    assert first == fingerprint(config, CASES, plain)
-    assert first != fingerprint(config, CASES[1:], plain)
-    assert first != fingerprint(replace(config, fold=0), CASES, plain)
-    assert first != fingerprint(config, CASES, replace(plain, noisy=plain.noisy + 0.1))
+    skulls = [TrainingSkull(case, tmp_path / case, (case,)) for case in CASES]
+    first = fingerprint(config, skulls, plain)
+    assert first == fingerprint(config, skulls, plain)
+    assert first != fingerprint(config, skulls[1:], plain)
+    assert first != fingerprint(replace(config, fold=0), skulls, plain)
+    assert first != fingerprint(config, skulls, replace(plain, noisy=plain.noisy + 0.1))
+    again = [replace(skulls[0], content="crossed by other means"), *skulls[1:]]
+    assert first != fingerprint(config, again, plain)
+    (tmp_path / "fields").write_bytes(b"1")
+    by_fields = replace(config, proposal="ssm", distances=str(tmp_path / "fields"))
+    of_fields = fingerprint(by_fields, skulls, plain)
+    (tmp_path / "fields").write_bytes(b"2")
+    assert of_fields != fingerprint(by_fields, skulls, plain)
     maps.write_bytes(maps.read_bytes() + b" ")
-    assert first != fingerprint(config, CASES, plain)
+    assert first != fingerprint(config, skulls, plain)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +115,7 @@ def test_a_drawn_sample_is_a_defect_and_comes_again_from_disk(pool: DataConfig) 
     assert drawn.field.shape == tuple(size // 2 for size in drawn.skull.shape)
     again = SkullSamples(pool, SEED, 8, validation=False).drawn(0)
     assert all(torch.equal(getattr(drawn, name), getattr(again, name)) for name in ("skull", "field", "complete"))
-    assert len(list(Path(pool.pool).glob("train-*.npz"))) >= 1
+    assert len(list(Path(pool.pool).glob("train-*.xz"))) >= 1
 
 
 def test_items_are_pool_samples_and_their_mirror_images(pool: DataConfig) -> None:

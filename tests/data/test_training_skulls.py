@@ -49,6 +49,7 @@ def folder_of(root: Path, *cases: Case) -> Path:
                 "skull_id": case.skull_id,
                 "split": case.split,
                 "file": f"{case.id}.skull.zip",
+                "packed_sha256": f"of {case.id}",
                 "ml": prepared.volumes_ml(),
             }
         )
@@ -150,7 +151,7 @@ def test_a_crossed_skull_is_in_the_folds_of_both(tmp_path: Path, monkeypatch: py
     assert skulls(None)["apart"] == ["002", "003", "004", "007", "008", "009"]
     assert skulls(None)["same"] == [case for case in cases if int(case) % 5]
     assert set(skulls(0)) == set()
-    assert set(skulls(0, validation=True)) == {"same"}
+    assert set(skulls(0, validation=True)) == set()  # what is validated on does not change with what is trained on
     assert set(skulls(1)) == {"same"}
     assert set(skulls(2)) == {"same", "apart"}
 

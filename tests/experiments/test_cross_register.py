@@ -48,6 +48,8 @@ def crossing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, lis
     def crossed(moving: str, fixed: str, kind: str, source: Source) -> Prepared:
         if len(done) == 1 and (tmp_path / "fails").exists():
             raise InputError("no pose")
+        if (tmp_path / "cannot be solved").exists():
+            np.linalg.solve(np.zeros((2, 2)), np.ones(2))
         done.append(f"{moving} {kind} {fixed}")
         return Prepared(source, POSE, 1.0, LATTICE, LATTICE, 0.0, complete=BONE)
 
@@ -77,6 +79,8 @@ def test_a_run_goes_on_where_it_stopped(crossing: tuple[Path, list[str]]) -> Non
     assert run(root, "--kind", "affine") == 0
     assert len(done) == 4
     assert [entry["made_of"] for entry in read_manifest(root / "out")] == [["003", "007"], ["007", "003"]]
+    assert run(root, "--count", "1") == 0  # regression: that left one in the manifest
+    assert len(read_manifest(root / "out")) == 2
     skulls = prepared_skulls([str(root / "out")])
     assert [skull.made_of for skull in skulls] == [("003", "007"), ("007", "003")]
 
@@ -90,3 +94,12 @@ def test_a_pair_that_fails_is_told_and_stops_no_other(crossing: tuple[Path, list
     assert len(read_manifest(root / "out")) == 1
     assert run(root, "--count", "0") == 2
     assert "expected at least 1" in capsys.readouterr().err
+
+
+def test_a_system_that_cannot_be_solved_is_one_failed_pair(crossing: tuple[Path, list[str]], capsys) -> None:
+    """Regression: it ended the run, and every run after it at the same pair."""
+    root, done = crossing
+    (root / "cannot be solved").touch()
+    assert run(root) == 1
+    assert done == []
+    assert capsys.readouterr().err.count("LinAlgError: Singular matrix") == 2

@@ -19,12 +19,14 @@ from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
 from experiments import cross_validate
 from experiments.cross_validate import (
+    FROM_CUT_TO_CUT,
     KINDS,
     SHIPPED,
     ConsensusVariant,
     RadialVariant,
     ShapeVariant,
     completed,
+    facts,
     finished,
     read_variants,
     score,
@@ -83,11 +85,24 @@ def test_a_mistake_in_the_variants_is_named(text: str, told: str, tmp_path: Path
 
 def test_scores_of_other_variants_are_not_mixed_in(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
-    assert finished(path, VARIANTS) == {}
-    path.write_text(json.dumps({"001/official": {"shipped": 0.9, "outer 30": 0.8}}))
-    assert finished(path, VARIANTS) == {"001/official": {"shipped": 0.9, "outer 30": 0.8}}
-    with pytest.raises(InputError, match="other variants"):
-        finished(path, {"shipped": RadialVariant()})
+    maps, scores = tmp_path / "maps.npz", {"001/official": {"shipped": 0.9, "outer 30": 0.8}}
+    maps.write_bytes(b"maps")
+    made_of = facts("radial", VARIANTS, maps, None)
+    assert finished(path, made_of) == {}
+    path.write_text(json.dumps({"of": made_of, "scores": scores}))
+    assert finished(path, facts("radial", VARIANTS, maps, None)) == scores
+    changed = dict.fromkeys(VARIANTS, RadialVariant())  # the same names
+    for other in (facts("consensus", VARIANTS, maps, None), facts("radial", changed, maps, None)):
+        with pytest.raises(InputError, match="another system, variants or maps"):
+            finished(path, other)
+    maps.write_bytes(b"other maps")
+    with pytest.raises(InputError, match="another system, variants or maps"):
+        finished(path, facts("radial", VARIANTS, maps, None))
+
+
+def test_every_cut_is_of_another_kind() -> None:
+    for number in range(len(KINDS)):
+        assert len({KINDS[(number + ahead) % len(KINDS)] for ahead in FROM_CUT_TO_CUT}) == len(KINDS)
 
 
 def test_the_table_compares_case_by_case() -> None:

@@ -140,6 +140,8 @@ def blooming(complete: Volume, implant: Volume) -> Pair:
 
     Within RIM of the implant the defective skull is blurred to 2 mm, and bone is what exceeds BLOOM.
     """
+    if not implant.array.any():
+        return complete, implant
     box = _grown(implant, RIM + 3 * BLUR)
     spacing = np.array(complete.geometry.spacing)
     soft = gaussian_filter((complete.array & ~implant.array)[box].astype(np.float32), BLUR / spacing)

@@ -84,11 +84,12 @@ def _soft(
 
 
 def _smooth(shape: tuple[int, ...], geometry: Geometry, rng: np.random.Generator) -> NDArray[np.float32]:
-    """A random field [X, Y, Z] of about unit variance that changes over KNOT mm."""
+    """A random field [X, Y, Z] of unit variance that changes over KNOT mm."""
     knots = [max(2, int(np.ceil(n * step / KNOT)) + 1) for n, step in zip(shape, geometry.spacing, strict=True)]
     coarse = rng.standard_normal(knots).astype(np.float32)
     factors = [n / k for n, k in zip(shape, knots, strict=True)]
-    return zoom(coarse, factors, order=1, mode="nearest", grid_mode=False)
+    field = zoom(coarse, factors, order=1, mode="nearest", grid_mode=False)
+    return (field - field.mean()) / field.std()  # between knots it is their mean, which varies less than they do
 
 
 def _with_bone(complete: Volume, box: tuple[slice, ...], bone: NDArray, part: NDArray, soft: NDArray) -> Pair:
