@@ -23,7 +23,7 @@ def check_writable(out: Path) -> None:
             except FileNotFoundError:  # another process, which asks the same, took its folder away again
                 if last:
                     raise
-    except (FileExistsError, NotADirectoryError):
+    except FileExistsError:
         raise InputError(f"--out {out}: expected a folder, this is a file; give another name") from None
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another folder") from None
