@@ -74,7 +74,9 @@ def draw(path: Path, diagrams: Sequence[Axes]) -> None:
                 part.plot(xs, ys, label=name, markersize=4, linewidth=1.4, **look)
             part.set(title=diagram.title, xlabel=diagram.x, ylabel=diagram.y)
             for axis, logarithmic in zip("xy", diagram.logarithmic, strict=True):
-                if logarithmic and any(map(len, (curve[0] for curve in diagram.curves.values()))):
+                if logarithmic and any(
+                    len(xs) for xs, _ in diagram.curves.values()
+                ):  # of nothing there is no logarithm
                     part.set(**{f"{axis}scale": "log"})
             if diagram.ticks:
                 part.set_xticks(diagram.ticks, [f"{tick:g}" for tick in diagram.ticks])
