@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from functools import lru_cache, partial
 from itertools import permutations
 from pathlib import Path
@@ -28,7 +29,7 @@ from cranial_sparse.data.crossed import KINDS, VERSION, Head, Kind, crossed, hea
 from cranial_sparse.data.layouts import Case
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
 from cranial_sparse.data.prepare import Outcome, finished_case, made_by, manifest_facts, write_manifest
-from cranial_sparse.data.prepared import SUFFIX, Source, save_prepared
+from cranial_sparse.data.prepared import SUFFIX, Source, load_prepared, save_prepared
 from cranial_sparse.errors import InputError, in_one_line
 
 ORDER_SEED = 0
@@ -84,11 +85,13 @@ def there_before(every: list[Pair], done: list[Outcome], out: Path) -> list[Outc
     kept = []
     for pair in every:
         path = out / f"{name_of(pair)}{SUFFIX}"
-        if name_of(pair) not in named and path.is_file():
-            for kind in KINDS:
-                if prepared := finished_case(path, source_of(pair, kind)):
-                    case = Case(name_of(pair), name_of(pair), path, kind=kind, split="train")
-                    kept.append(Outcome(case, manifest_facts(prepared, path, out), skipped=True))
+        if name_of(pair) in named or not path.is_file():
+            continue
+        with suppress(InputError):  # damaged, or of another version: the next run makes it again
+            prepared = load_prepared(path)
+            if prepared.source == source_of(pair, prepared.source.kind):  # type: ignore[arg-type]
+                case = Case(name_of(pair), name_of(pair), path, kind=prepared.source.kind, split="train")
+                kept.append(Outcome(case, manifest_facts(prepared, path, out), skipped=True))
     return kept
 
 
