@@ -42,7 +42,7 @@ def parser(name: str, description: str | None, examples: str, on_grids: bool = T
     return made
 
 
-def as_convolutions_multiply(device: str) -> None:
+def allow_tf32(device: str) -> None:
     """On a card, products of matrices with factors of ten bits (TF32), as torch's own convolutions have them anyway."""
     if device == "cuda":
         torch.set_float32_matmul_precision("high")
@@ -57,6 +57,6 @@ def parse(made: argparse.ArgumentParser, arguments: list[str] | None) -> argpars
     if options.device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: expected a card, but torch finds none; leave the option out to use the CPU")
     torch.set_num_threads(options.threads)
-    as_convolutions_multiply(options.device)
+    allow_tf32(options.device)
     options.out = options.out or (Path("out/benchmarks") if options.quick else RESULTS)
     return options

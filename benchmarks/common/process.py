@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.common.answers import WrongAnswer
 from benchmarks.common.memory import SHARE, available
-from benchmarks.common.options import as_convolutions_multiply
+from benchmarks.common.options import allow_tf32
 from cranial_sparse.errors import InputError
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "allocate memory", "bad_alloc")
@@ -79,7 +79,7 @@ def _begin(threads: int) -> None:
     """A process that asks for more memory than is free is told so, before the system ends another one for it."""
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
-        as_convolutions_multiply("cuda")
+        allow_tf32("cuda")
     else:  # a card's address space counts as well, so there would be nothing left
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         taken = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
