@@ -50,14 +50,8 @@ from cranial_sparse.metrics import dsc
 
 T = TypeVar("T")
 KINDS = ("official", *SKULLBREAK_KINDS)
-FROM_CUT_TO_CUT = (
-    0,
-    3,
-    1,
-    4,
-    2,
-    5,
-)  # kinds that a skull's next defect is ahead by: each cut another, whatever its first
+# How many kinds each further defect of a skull is ahead of its first one: every cut is of another kind.
+FROM_CUT_TO_CUT = (0, 3, 1, 4, 2, 5)
 CONFIGS = Path(__file__).resolve().parents[1] / "configs" / "cross_validation"
 
 

@@ -55,13 +55,13 @@ class CascadeModule(L.LightningModule):
                 f"loss is {terms['loss'].item()} at step {self.global_step}, item {self.item(batch_idx)}"
             )
         self.recent.append({name: value.detach() for name, value in terms.items()})
-        if (
-            self.global_step + 1
-        ) % self.config.logging.every == 0:  # figures that nobody writes down cost a tenth of a step
+        # Figures that nobody writes down cost a tenth of a step.
+        if (self.global_step + 1) % self.config.logging.every == 0:
             self.log_recent()
         return terms["loss"]
 
     def log_recent(self) -> None:
+        """The mean of every term over the cases since the last line of the log that have it, and the learning rate."""
         names = {name: None for case in self.recent for name in case}
         means = {
             f"train/{name}": torch.stack([case[name] for case in self.recent if name in case]).mean() for name in names
