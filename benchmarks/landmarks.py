@@ -33,9 +33,7 @@ from cranial_sparse.classical.maps import cast_vault, look_up, to_pixel
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import (
     FIELD_LEVEL,
-    OFF_SURFACE,
-    expected_outer,
-    find_hole,
+    find_defect,
     hole_box,
     radial_completer,
     vault_field,
@@ -79,24 +77,23 @@ def score_case(case: FixedCase, data: Path, maps: Path | None) -> dict:
     row: dict = {"radial_dsc": 0.0 if proposal is None else _dsc(proposal, defective, implant), "variants": {}}
     started = time.perf_counter()
     pose, fitted = estimate_pose(defective, model.outer)
-    row["side"] = side(implant, pose)
-    expected = expected_outer(defective, pose, fitted, model)
-    rays = cast_vault(defective, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, expected, model)
+    defect, shape = find_defect(defective, pose, fitted, model), template(model)
     found_s = time.perf_counter() - started
-    whole = read_patient(cast_vault(complete, pose, expected, TRUE_REACH), np.zeros_like(hole))
-    truth = place(template(), whole, {})
+    row["side"] = side(implant, pose)
     for variant in ("shipped",) if maps is None else ("shipped", "with skulls"):
-        if not hole.any():
+        if defect is None:
             row["variants"][variant] = {
                 "reference": "none",
                 "dsc": 0.0,
                 "missing": {t: {m: [] for m in MEASURES} for t in TABLES},
             }
             continue
+        hole, skulls = defect.hole, skulls_of(maps) if maps and variant == "with skulls" else None
+        whole = read_patient(cast_vault(complete, pose, defect.expected, TRUE_REACH), np.zeros_like(hole))
+        truth = place(shape, whole, {})
         started = time.perf_counter()
-        done = complete_tables(rays, hole, {}, skulls_of(maps) if maps and variant == "with skulls" else None)
-        orbit = bend_orbit(defective, pose, hole, done.placed, template(), model.presence)
+        done = complete_tables(defect.rays, hole, shape, {}, skulls)
+        orbit = bend_orbit(defective, pose, hole, done.placed, shape, model.presence)
         field = vault_field(done.vault, hole_box(done.vault, canonical_lattice(FIELD_LEVEL)), pose, orbit)
         row["variants"][variant] = {
             "seconds": found_s + time.perf_counter() - started,

@@ -13,6 +13,7 @@ With --system ssm and the distance fields that experiments.build_ssm kept, varia
   fewer: {modes: 40, fit: {ridge: 100}}               # ssm_model.MODES and values of ssm.Fit
 With --system consensus:
   less: {settings: {share: 0.35}}                     # values of consensus.ConsensusSettings
+With --system mirror and tps likewise values of mirror.MirrorSettings and tps.warp.WarpSettings.
 """
 
 import argparse
@@ -33,11 +34,14 @@ from numpy.typing import NDArray
 
 from cranial_sparse.classical.consensus import SHIPPED_CONSENSUS, ConsensusSettings, consensus_field
 from cranial_sparse.classical.folds import FoldModels, FoldShapeModels
+from cranial_sparse.classical.mirror import SHIPPED_MIRROR, MirrorSettings, mirror_field
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import SHIPPED_SETTINGS, RadialSettings, find_defect, radial_field
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes
 from cranial_sparse.classical.ssm import SHIPPED_FIT, Fit, ssm_field
 from cranial_sparse.classical.ssm_model import MODES
+from cranial_sparse.classical.tps.completer import tps_field
+from cranial_sparse.classical.tps.warp import SHIPPED_WARP, WarpSettings
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.completion.patient import missing_bone, patient_logits
@@ -78,8 +82,28 @@ class ConsensusVariant:
     settings: ConsensusSettings = SHIPPED_CONSENSUS
 
 
-Variant = RadialVariant | ShapeVariant | ConsensusVariant
-SHIPPED: dict[str, Variant] = {"radial": RadialVariant(), "ssm": ShapeVariant(), "consensus": ConsensusVariant()}
+@dataclass(frozen=True)
+class MirrorVariant:
+    """The same of the mirror operation."""
+
+    settings: MirrorSettings = SHIPPED_MIRROR
+
+
+@dataclass(frozen=True)
+class WarpVariant:
+    """The same of the thin-plate splines."""
+
+    settings: WarpSettings = SHIPPED_WARP
+
+
+Variant = RadialVariant | ShapeVariant | ConsensusVariant | MirrorVariant | WarpVariant
+SHIPPED: dict[str, Variant] = {
+    "radial": RadialVariant(),
+    "ssm": ShapeVariant(),
+    "consensus": ConsensusVariant(),
+    "mirror": MirrorVariant(),
+    "tps": WarpVariant(),
+}
 
 
 def read_variants(path: Path, shipped: Variant = SHIPPED["radial"]) -> dict[str, Variant]:
@@ -132,6 +156,8 @@ def completed(
     if isinstance(variant, RadialVariant):
         modes, settings = variant.modes, variant.settings
     model = fold_models(maps, modes).without(case)
+    if isinstance(variant, MirrorVariant):  # which has a pose of its own
+        return mirror_field(defective, pose, fitted, model, variant.settings)
     defect = find_defect(defective, pose, fitted, model, settings)
     if defect is None:
         return None
@@ -139,6 +165,8 @@ def completed(
         return radial_field(defective, defect, model, settings)
     if isinstance(variant, ConsensusVariant):
         return consensus_field(defective, defect, model, variant.settings)
+    if isinstance(variant, WarpVariant):
+        return tps_field(defective, defect, model, {}, settings=variant.settings)
     assert distances is not None
     return ssm_field(defective, defect, fold_shapes(distances, maps, variant.modes).without(case), variant.fit)
 

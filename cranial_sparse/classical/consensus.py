@@ -2,8 +2,7 @@
 
 The Gaussian reads the other side, since what its modes leave over is correlated with it. Where the mirror image of a missing
 place is missing too, as in holes across the midline, it has little to go by: there the template that thin-plate splines bend
-to the bone around the hole is about as good and errs in other ways, so the mean of both is taken. Whether that is better than
-either is open: it was on training skulls, which the template's atlas had seen, and is not on others (experiments/LOG.md).
+to the bone around the hole is about as good and errs in other ways, so the mean of both is taken.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from cranial_sparse.classical.maps import PIXEL_MM
 from cranial_sparse.classical.radial import Defect, Vault, complete_vault, completed_field, posed_defect
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.tps.completer import complete_tables
+from cranial_sparse.classical.tps.template import template
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
@@ -23,7 +23,7 @@ from cranial_sparse.geometry import Volume
 
 @dataclass(frozen=True)
 class ConsensusSettings:
-    """experiments.cross_validate --system consensus compares other values, with a template that has seen the skulls."""
+    """experiments.cross_validate --system consensus compares other values."""
 
     share: float = 0.5  # of the template, where the mirror image is missing
     fade: float = 10.0  # mm from there, beyond which the Gaussian stands alone
@@ -52,13 +52,13 @@ def consensus_field(
     if not share[defect.hole].any():
         return completed_field(skull, defect, first, model)
     try:
-        template = complete_tables(defect.rays, defect.hole, {})
+        bent = complete_tables(defect.rays, defect.hole, template(model), {})
     except InputError:  # too few landmarks in view
         return completed_field(skull, defect, first, model)
-    if template.errors[template.chosen] > settings.trusted:
+    if bent.errors[bent.chosen] > settings.trusted:
         return completed_field(skull, defect, first, model)
-    field = completed_field(skull, defect, between(first, template.vault, share), model)
-    apart = np.abs(template.vault.outer - first.outer)[defect.hole & (share > 0)]
+    field = completed_field(skull, defect, between(first, bent.vault, share), model)
+    apart = np.abs(bent.vault.outer - first.outer)[defect.hole & (share > 0)]
     facts = {
         "template_share": round(float(share[defect.hole].mean()), 3),
         "apart_mm": round(float(np.median(apart)), 2),

@@ -105,14 +105,15 @@ def reflected(pose: Pose, motion: Motion) -> Pose:
     return Pose(rotation, pose.centre - rotation @ motion.shift)
 
 
-def other_side(pose: Pose, outer: NDArray, hole: NDArray) -> tuple[Pose, float]:
-    """The reflected head, laid onto the bone around the ``hole`` [P, P]: no head is symmetric, but a part of one nearly is.
+def other_side(pose: Pose, outer: NDArray, hole: NDArray, neighbourhood: float = NEIGHBOURHOOD) -> tuple[Pose, float]:
+    """The reflected head, laid onto the bone within ``neighbourhood`` mm of the ``hole`` [P, P]: no head is symmetric,
+    but a part of one nearly is.
 
     ``outer`` [P, P] is the outer radius in ``pose`` (mm; NaN: unknown). Gives where to look, as ``reflected`` does, and the
     median distance that is left around the hole, mm. Raises InputError where too little bone is met.
     """
     beyond = distance_transform_edt(~hole) * PIXEL_MM
-    around = np.where((beyond > 0) & (beyond < NEIGHBOURHOOD) & directions()[1], outer, np.nan)
+    around = np.where((beyond > 0) & (beyond < neighbourhood) & directions()[1], outer, np.nan)
     motion, left = lay_onto(mirrored_points(outer), around, MOVED)
     return reflected(pose, motion), left
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.tps.completer import tps_completer
 from cranial_sparse.classical.tps.template import NAMES, template
 from cranial_sparse.completion.pipeline import complete_with
@@ -43,7 +44,7 @@ def test_facts_say_what_happened_and_can_be_written(defect: tuple[Volume, np.nda
     assert {one["source"] for one in facts["landmarks"].values()} == {"automatic", "estimated"}
     assert facts["landmarks"]["left parietal tuber"]["source"] == "estimated"  # in the hole
     places = np.array([one["lps"] for one in facts["landmarks"].values()])
-    away = np.linalg.norm(places - template().outer.points[: len(NAMES)], axis=1)
+    away = np.linalg.norm(places - template(shipped_model()).outer.points[: len(NAMES)], axis=1)
     assert np.median(away) < 4  # the head lies in the canonical frame
     assert len(facts["bending_energy_mm"]["outer"]) == 11
     assert len(facts["mean_slide_mm"]["inner"]) == 10
@@ -57,7 +58,7 @@ def test_landmarks_by_hand_are_taken_in_patient_space(defect: tuple[Volume, np.n
     defective, _ = defect
     x, y, z = defective.geometry.origin
     moved = Volume(defective.array, Geometry(defective.array.shape, (1.5,) * 3, (x + 300.0, y, z)))
-    tuber = template().outer.points[NAMES.index("left parietal tuber")] + [300.0, 0.0, 0.0]
+    tuber = template(shipped_model()).outer.points[NAMES.index("left parietal tuber")] + [300.0, 0.0, 0.0]
     field = tps_completer(moved, landmarks={"Left_Parietal_Tuber": tuber})
     assert field is not None
     found = field.facts["landmarks"]["left parietal tuber"]

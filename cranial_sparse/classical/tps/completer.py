@@ -22,8 +22,8 @@ from cranial_sparse.classical.tps.patient import Placed, place, read_patient
 from cranial_sparse.classical.tps.references import best_fitting, leave_out_error, mean_skull, mirrored_self
 from cranial_sparse.classical.tps.sliding import estimated
 from cranial_sparse.classical.tps.surface import along
-from cranial_sparse.classical.tps.template import NAMES, template
-from cranial_sparse.classical.tps.warp import warp_vault
+from cranial_sparse.classical.tps.template import NAMES, Template, template
+from cranial_sparse.classical.tps.warp import SHIPPED_WARP, WarpSettings, warp_vault
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.geometry import Volume
@@ -45,22 +45,29 @@ class Completed:
     inner: NDArray[np.float64]
 
 
-def complete_tables(rays: Rays, hole: NDArray, given: dict[str, NDArray], skulls: PosedMaps | None = None) -> Completed:
-    """Both tables of what ``rays`` [P, P] met, made whole in the ``hole`` [P, P] and 12 mm around it.
+def complete_tables(
+    rays: Rays,
+    hole: NDArray,
+    shape: Template,
+    given: dict[str, NDArray],
+    skulls: PosedMaps | None = None,
+    settings: WarpSettings = SHIPPED_WARP,
+) -> Completed:
+    """Both tables of what ``rays`` [P, P] met, made whole in the ``hole`` [P, P] and 12 mm around it by the template ``shape``.
 
     ``given`` are landmarks by hand in canonical mm; of whole ``skulls``, the best-fitting is a reference too. Raises
     InputError where fewer than four landmarks are given or seen, or all on a line.
     """
-    shape, patient = template(), read_patient(rays, hole)
+    patient = read_patient(rays, hole)
     placed = place(shape, patient, given)
     offered = [mean_skull(shape), mirrored_self(shape, patient, placed)]
     if skulls is not None:
         offered.append(best_fitting(shape, skulls, patient, placed))
     references = [reference for reference in offered if reference is not None]
-    errors = {reference.name: leave_out_error(reference, patient, placed) for reference in references}
+    errors = {reference.name: leave_out_error(reference, patient, placed, settings) for reference in references}
     # the mean comes first, so it is taken where nothing can be measured
     chosen = min(references, key=lambda reference: errors[reference.name])
-    vault = warp_vault(chosen, patient, placed)
+    vault = warp_vault(chosen, patient, placed, settings)
     outer = estimated(chosen.outer.points, placed.outer.points, placed.outer.seen)
     inner = estimated(chosen.inner.points, placed.inner.points, placed.inner.seen)
     outer[~placed.outer.seen] = along(vault.outer, outer)[~placed.outer.seen]
@@ -76,9 +83,9 @@ def tps_completer(
 ) -> Field | None:
     """The Completer: ``skull`` bool [X, Y, Z] on the patient's grid; the field is at 0.9 mm around the holes.
 
-    ``model`` finds pose and hole, nothing else. ``landmarks`` by the template's names (LPS mm [3]) stand where the user has
-    put them. ``skulls`` are whole ones in canonical pose, as experiments.build_radial keeps them. Raises InputError where
-    there is no bone, too little of the vault is in view, or landmarks are unknown, misplaced or too few.
+    ``model`` finds pose and hole, and its mean is the template. ``landmarks`` by the template's names (LPS mm [3]) stand where
+    the user has put them. ``skulls`` are whole ones in canonical pose, as experiments.build_radial keeps them. Raises
+    InputError where there is no bone, too little of the vault is in view, or landmarks are unknown, misplaced or too few.
     """
     model = model or shipped_model()
     defect = posed_defect(skull, model)
@@ -86,12 +93,18 @@ def tps_completer(
 
 
 def tps_field(
-    skull: Volume, defect: Defect, model: RadialModel, landmarks: dict[str, NDArray], skulls: PosedMaps | None = None
+    skull: Volume,
+    defect: Defect,
+    model: RadialModel,
+    landmarks: dict[str, NDArray],
+    skulls: PosedMaps | None = None,
+    settings: WarpSettings = SHIPPED_WARP,
 ) -> Field:
     """The bent tables around the ``defect``, and the orbits where it reaches them, as a field. Raises as tps_completer."""
     pose, hole = defect.pose, defect.hole
-    done = complete_tables(defect.rays, hole, canonical_landmarks(landmarks, pose), skulls)
-    orbit = bend_orbit(skull, pose, hole, done.placed, template(), model.presence)
+    shape = template(model)
+    done = complete_tables(defect.rays, hole, shape, canonical_landmarks(landmarks, pose), skulls, settings)
+    orbit = bend_orbit(skull, pose, hole, done.placed, shape, model.presence)
     field = vault_field(done.vault, hole_box(done.vault, canonical_lattice(FIELD_LEVEL)), pose, orbit)
     return replace(field, notes=notes(done, skulls is not None), facts=facts(done, pose))
 

@@ -3,18 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.spatial.transform import Rotation
 
 from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
 from cranial_sparse.classical.orbital import BOX, CLIP, NEAR, Orbit, orbital_share, signed_distance
 from cranial_sparse.classical.tps.patient import Placed
 from cranial_sparse.classical.tps.spline import fit_spline
-from cranial_sparse.classical.tps.template import Template, atlas_index
+from cranial_sparse.classical.tps.template import Template
 from cranial_sparse.completion.frame import Pose
-from cranial_sparse.data.atlas import read_atlas
+from cranial_sparse.data.atlas import Atlas, read_atlas
 from cranial_sparse.geometry import Volume
 
 REACH = 30.0  # mm from the hole: bone there says by how much the bent distances must still change
 SMOOTHING = 20.0  # mm
+PITCH = np.deg2rad(-9.09)  # about x: how the atlas is turned in the canonical frame, as estimate_pose finds it
+SHIFT = np.array([0.0, -0.60, -0.27])  # mm, likewise
 MEASURED = 1200  # voxels, since the cost grows with their cube
 
 
@@ -48,3 +51,9 @@ def bend_orbit(
         change = fit_spline(points[chosen], (distance.ravel() - bent)[chosen, None], SMOOTHING)(points)[:, 0]
         bent += change
     return Orbit(bent.reshape(BOX.shape), share)
+
+
+def atlas_index(points: NDArray, atlas: Atlas) -> NDArray[np.float64]:
+    """Voxels [..., 3] of the ``atlas`` at canonical ``points`` [..., 3] (mm)."""
+    turn = Rotation.from_rotvec([PITCH, 0, 0]).as_matrix()
+    return (points @ turn.T + SHIFT - np.asarray(atlas.origin)) / atlas.step

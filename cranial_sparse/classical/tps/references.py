@@ -12,23 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from cranial_sparse.classical.maps import Rays
+from cranial_sparse.classical.maps import PIXEL_MM, Rays
 from cranial_sparse.classical.radial_model import PosedMaps
 from cranial_sparse.classical.tps.patient import Patient, Placed, place, read_patient
 from cranial_sparse.classical.tps.procrustes import fit_similarity
 from cranial_sparse.classical.tps.sliding import Relaxed
 from cranial_sparse.classical.tps.surface import Surface, along
 from cranial_sparse.classical.tps.template import Table, Template
-from cranial_sparse.classical.tps.warp import Reference, warp_vault, warped
+from cranial_sparse.classical.tps.warp import SHIPPED_WARP, Reference, WarpSettings, warp_vault, warped
 from cranial_sparse.errors import InputError
 
-LEFT_OUT = 8  # pixels, about 15 mm, around the hole: bone there is left out and predicted, to measure a reference
 FEWEST = 20  # points of a table
 INTACT = 0.5  # of the missing points must be seen on the other side, or there is no intact side
 
 
 def mean_skull(template: Template) -> Reference:
-    """The atlas itself."""
+    """The template itself."""
     return Reference("mean", template.outer, template.inner)
 
 
@@ -52,14 +51,16 @@ def mirrored_self(template: Template, patient: Patient, placed: Placed) -> Refer
     return Reference("mirrored", outer, reflected(template.inner, patient.inner, placed.inner))
 
 
-def leave_out_error(reference: Reference, patient: Patient, placed: Placed) -> float:
-    """Mean distance along rays, mm, to bone within 15 mm of the hole, completed as if it were missing too; outer table plus
-    inner. Infinite where so little is left that nothing can be bent."""
-    wider = read_patient(patient.rays, binary_dilation(patient.hole, iterations=LEFT_OUT))
+def leave_out_error(
+    reference: Reference, patient: Patient, placed: Placed, settings: WarpSettings = SHIPPED_WARP
+) -> float:
+    """Mean distance along rays, mm, to bone within ``left_out`` mm of the hole, completed as if it were missing too; outer
+    table plus inner. Infinite where so little is left that nothing can be bent."""
+    wider = read_patient(patient.rays, binary_dilation(patient.hole, iterations=round(settings.left_out / PIXEL_MM)))
     outer, inner = _without(placed.outer, wider.outer), _without(placed.inner, wider.inner)
     if min(outer.seen.sum(), inner.seen.sum()) < FEWEST:
         return np.inf
-    vault = warp_vault(reference, wider, replace(placed, outer=outer, inner=inner))
+    vault = warp_vault(reference, wider, replace(placed, outer=outer, inner=inner), settings)
 
     def error(predicted: NDArray, surface: Surface) -> float:
         hidden = wider.hole & surface.known

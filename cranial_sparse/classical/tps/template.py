@@ -1,25 +1,24 @@
-"""Landmarks, curves and surface semilandmarks on the mean skull that ships, the template that goes to every patient.
+"""Landmarks, curves and surface semilandmarks on the mean vault of a radial model, the template that goes to every patient.
 
-All coordinates are canonical mm. Where the atlas has a feature, the landmark was read from its mid-plane or its width:
-nasion, glabella, vertex, opisthocranion, euryon. The others are approximate, since a mean skull has no sutures: bregma and
-lambda lie as far along the mid-sagittal arc as frontal and parietal arcs are long on average (Martin's M26 and M27, about
-127 mm each), inion about 65 mm below lambda, and metopion, the frontal and parietal tubers, frontotemporale,
-frontozygomatic suture, pterion and asterion where anatomy has them beside those.
+All coordinates are canonical mm. The landmarks were placed on the atlas; a model's mean takes them to its own tables along
+their rays, so that one that has not seen a skull has its own template. Where the atlas has a feature, the landmark was read
+from its mid-plane or its width: nasion, glabella, vertex, opisthocranion, euryon. The others are approximate, since a mean
+skull has no sutures: bregma and lambda lie as far along the mid-sagittal arc as frontal and parietal arcs are long on average
+(Martin's M26 and M27, about 127 mm each), inion about 65 mm below lambda, and metopion, the frontal and parietal tubers,
+frontotemporale, frontozygomatic suture, pterion and asterion where anatomy has them beside those.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates, minimum_filter
+from scipy.ndimage import minimum_filter
 from scipy.spatial.distance import cdist
-from scipy.spatial.transform import Rotation
 
-from cranial_sparse.classical.maps import directions, look_up, to_pixel
-from cranial_sparse.classical.radial_model import shipped_model
-from cranial_sparse.classical.tps.surface import along, filled
-from cranial_sparse.data.atlas import Atlas, read_atlas
+from cranial_sparse.classical.maps import look_up, to_pixel
+from cranial_sparse.classical.radial_model import RadialModel
+from cranial_sparse.classical.tps.surface import along
 
 MIDLINE = {
     "nasion": (0, -86, -33), "glabella": (0, -90, -19), "metopion": (0, -80, 34), "bregma": (0, -38, 66),
@@ -35,14 +34,9 @@ PLACES = {
     **{f"right {name}": (-x, y, z) for name, (x, y, z) in LEFT.items()},
 }
 NAMES = tuple(PLACES)
-PITCH = np.deg2rad(-9.09)  # about x: how the atlas is turned in the canonical frame, as estimate_pose finds it
-SHIFT = np.array([0.0, -0.60, -0.27])  # mm, likewise
 RING = np.array([(0, -90, 4), (68, 0, 0), (0, 1, 0)], float)  # mm: half axes and middle of the ellipse around the head
 APART = 10.0  # mm between semilandmarks
 LOWEST = np.cos(np.deg2rad(108.0))  # of z along a ray: below, the base of the skull is not vault
-REACH = 12.0  # mm from the mean radius within which the atlas's tables are looked for
-STEP = 0.5  # mm along a ray
-THICKEST = 22.0  # mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,51 +62,18 @@ class Template:
     opposite: NDArray[np.intp]
 
 
-@cache
-def template() -> Template:
-    """The template of the shipped atlas; the same every time, in a few tenths of a second.
-
-    Raises InputError where the atlas is damaged.
-    """
-    outer, inner = _tables()
+@lru_cache(maxsize=8)
+def template(model: RadialModel) -> Template:
+    """The template on a ``model``'s mean tables; the same every time, in a tenth of a second."""
+    outer = model.outer.mean.astype(np.float64)
+    inner = outer - model.thickness.mean
     named = along(outer, np.array(list(PLACES.values()), np.float64))
     points, before, after = _with_curves(named, outer)
-    points = np.concatenate([points, _between(points, outer)])
+    points = np.concatenate([points, _between(points, outer, model.presence)])
     alone = np.arange(len(before), len(points))
     before, after = np.concatenate([before, alone]), np.concatenate([after, alone])
     opposite = cdist(points * [-1, 1, 1], points).argmin(1)
     return Template(Table(points, outer), Table(along(inner, points), inner), before, after, opposite)
-
-
-def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Outer and inner radius [P, P] of the atlas: where its distance changes sign along the rays."""
-    atlas, unit = read_atlas(), directions()[0]
-    mean = shipped_model().outer.mean.astype(np.float64)
-    steps = np.arange(REACH, -REACH - THICKEST, -STEP)  # from outside
-    index = atlas_index(unit[..., None, :] * (mean[..., None] + steps)[..., None], atlas)  # [P, P, S, 3]
-    distance = map_coordinates(
-        atlas.distance, np.moveaxis(index, -1, 0), np.float32, order=1, mode="nearest", prefilter=False
-    )
-    entry = (distance[..., :-1] > 0) & (distance[..., 1:] <= 0) & (steps[1:] > -REACH)
-    first = entry.argmax(-1)
-    leave = (distance[..., :-1] <= 0) & (distance[..., 1:] > 0) & (np.arange(len(steps) - 1) > first[..., None])
-    last = leave.argmax(-1)
-    outer, inner = (mean + _crossing(distance, steps, at) for at in (first, last))
-    known = entry.any(-1) & leave.any(-1) & directions()[1]
-    outer, inner = filled(outer, known), filled(inner, known)
-    return (outer + outer[::-1]) / 2, (inner + inner[::-1]) / 2
-
-
-def atlas_index(points: NDArray, atlas: Atlas) -> NDArray[np.float64]:
-    """Voxels [..., 3] of the ``atlas`` at canonical ``points`` [..., 3] (mm)."""
-    turn = Rotation.from_rotvec([PITCH, 0, 0]).as_matrix()
-    return (points @ turn.T + SHIFT - np.asarray(atlas.origin)) / atlas.step
-
-
-def _crossing(distance: NDArray, steps: NDArray, at: NDArray) -> NDArray[np.float64]:
-    before, after = (np.take_along_axis(distance, at[..., None] + k, -1)[..., 0] for k in (0, 1))
-    share = np.clip(before / np.where(before == after, 1, before - after), 0, 1)
-    return steps[at] - STEP * share
 
 
 def _with_curves(named: NDArray, outer: NDArray) -> tuple[NDArray, NDArray, NDArray]:
@@ -152,7 +113,7 @@ def _spaced(line: NDArray, first: float) -> NDArray[np.float64]:
     return np.stack([np.interp(wanted, length, part) for part in line.T], -1)
 
 
-def _between(taken: NDArray, outer: NDArray) -> NDArray[np.float64]:
+def _between(taken: NDArray, outer: NDArray, presence: NDArray) -> NDArray[np.float64]:
     """Points all over the vault, ten millimetres apart and from those ``taken``, the same on both sides.
 
     On a Fibonacci sphere (Swinbank and Purser 2006), where practically every skull has bone.
@@ -162,7 +123,7 @@ def _between(taken: NDArray, outer: NDArray) -> NDArray[np.float64]:
     height, turn = 1 - 2 * k / count, np.pi * (1 + np.sqrt(5)) * k
     flat = np.sqrt(1 - height**2)
     unit = np.stack([flat * np.cos(turn), flat * np.sin(turn), height], -1)
-    sure = minimum_filter(shipped_model().presence, 5) > 0.99
+    sure = minimum_filter(presence, 5) > 0.99
     points = along(outer, unit[(height > LOWEST) & look_up(sure.astype(float), to_pixel(unit)).astype(bool)])
     points = points[(points[:, 0] > APART / 2) & (cdist(points, taken).min(1) > 0.7 * APART)]
     return np.concatenate([points, points * [-1, 1, 1]])

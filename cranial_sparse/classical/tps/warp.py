@@ -26,7 +26,16 @@ class Rim:
     smoothing: float
 
 
-OUTER_RIM, THICKNESS_RIM = Rim(12.0, 1.0), Rim(30.0, 30.0)
+@dataclass(frozen=True)
+class WarpSettings:
+    """What is chosen by cross-validation; experiments.cross_validate --system tps compares other values."""
+
+    outer: Rim = Rim(12.0, 1.0)
+    thickness: Rim = Rim(30.0, 30.0)
+    left_out: float = 15.0  # mm around the hole: bone there is left out and predicted, to measure a reference
+
+
+SHIPPED_WARP = WarpSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +47,7 @@ class Reference:
     inner: Table
 
 
-def warp_vault(reference: Reference, patient: Patient, placed: Placed) -> Vault:
+def warp_vault(reference: Reference, patient: Patient, placed: Placed, settings: WarpSettings = SHIPPED_WARP) -> Vault:
     """Both tables of the ``reference`` bent to the patient and fitted to the rim of the hole, there and 12 mm around it."""
     known, rays, hole = patient.outer.known, patient.rays, patient.hole
     region = binary_dilation(hole, iterations=round(SHIPPED_SETTINGS.completed / PIXEL_MM) + 1) & directions()[1]
@@ -47,10 +56,10 @@ def warp_vault(reference: Reference, patient: Patient, placed: Placed) -> Vault:
     inner[region] = warped(reference.inner, placed.inner, region)
     surface = directions()[0] * outer[..., None]
     thickness, measured = outer - inner, rays.outer - rays.inner
-    outer = fitted_to_rim(outer, rays.outer, known, hole, region, surface, OUTER_RIM)
+    outer = fitted_to_rim(outer, rays.outer, known, hole, region, surface, settings.outer)
     # of the rim where an oblique cut may have taken the inner table, only readings that agree are believed
     believed = patient.inner.known | (known & (np.abs(measured - thickness) < SHIPPED_SETTINGS.reading))
-    thickness = fitted_to_rim(thickness, measured, believed, hole, region, surface, THICKNESS_RIM)
+    thickness = fitted_to_rim(thickness, measured, believed, hole, region, surface, settings.thickness)
     return Vault(outer, np.maximum(thickness, THINNEST), hole)
 
 

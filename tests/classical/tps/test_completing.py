@@ -12,6 +12,7 @@ from cranial_sparse.classical.tps.template import NAMES, template
 from cranial_sparse.classical.tps.warp import Rim, fitted_to_rim
 from cranial_sparse.errors import InputError
 
+SHAPE = template(shipped_model())
 U, V = (np.indices((PIXELS, PIXELS)) - 79.5) / 80  # left, posterior
 LATERAL = np.hypot(U - 0.4, V - 0.1) < 0.2
 MIDDLE = np.hypot(U, V - 0.1) < 0.25
@@ -32,7 +33,7 @@ def completed(shape: np.ndarray, hole: np.ndarray, skulls: PosedMaps | None = No
     outer, inner = truth(shape)
     gone = hole | ~directions()[1]
     rays = Rays(np.where(gone, np.nan, outer), np.where(gone, np.nan, inner), np.ones(hole.shape, bool))
-    return complete_tables(rays, hole, {name.replace("_", " "): point for name, point in given.items()}, skulls)
+    return complete_tables(rays, hole, SHAPE, {name.replace("_", " "): point for name, point in given.items()}, skulls)
 
 
 def errors(done: Completed, shape: np.ndarray, hole: np.ndarray) -> tuple[float, float]:
@@ -83,14 +84,14 @@ def test_points_of_the_mean_head_are_recovered() -> None:
     done = completed(np.zeros(LATERAL.shape), LATERAL)
     missing = ~done.placed.outer.seen
     assert 15 < missing.sum() < 120
-    in_hole = missing & (np.linalg.norm(done.outer - template().outer.points, axis=1) < 50)
-    assert np.linalg.norm(done.outer - template().outer.points, axis=1)[in_hole & (done.outer[:, 2] > 0)].max() < 2.5
+    in_hole = missing & (np.linalg.norm(done.outer - SHAPE.outer.points, axis=1) < 50)
+    assert np.linalg.norm(done.outer - SHAPE.outer.points, axis=1)[in_hole & (done.outer[:, 2] > 0)].max() < 2.5
     assert done.placed.similarity.scale == pytest.approx(1, abs=0.01)
 
 
 def test_a_landmark_by_hand_stays_and_leads() -> None:
     euryon = NAMES.index("left euryon")
-    lifted = template().outer.points[euryon] + [4.0, 0.0, 0.0]
+    lifted = SHAPE.outer.points[euryon] + [4.0, 0.0, 0.0]
     hole = np.hypot(U - 0.8, V - 0.12) < 0.16
     plain, led = completed(np.zeros(hole.shape), hole), completed(np.zeros(hole.shape), hole, left_euryon=lifted)
     assert not plain.placed.outer.seen[euryon]

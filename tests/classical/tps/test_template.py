@@ -1,17 +1,23 @@
 """The template: symmetric, on bone, where anatomy says, and the same every time."""
 
+from dataclasses import replace
+
 import numpy as np
+from scipy.ndimage import map_coordinates
 
 from cranial_sparse.classical.maps import directions
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import shipped_model
-from cranial_sparse.classical.tps.template import NAMES, PITCH, SHIFT, template
+from cranial_sparse.classical.tps.orbit import PITCH, SHIFT, atlas_index
+from cranial_sparse.classical.tps.template import NAMES, template
 from cranial_sparse.data.atlas import read_atlas
 from cranial_sparse.geometry import Geometry, Volume
 
+SHAPE = template(shipped_model())
+
 
 def test_the_two_sides_mirror_each_other() -> None:
-    shape = template()
+    shape = SHAPE
     opposite = shape.opposite
     np.testing.assert_array_equal(opposite[opposite], np.arange(len(opposite)))
     for table in (shape.outer, shape.inner):
@@ -21,7 +27,7 @@ def test_the_two_sides_mirror_each_other() -> None:
 
 
 def test_there_are_hundreds_of_points_and_two_curves() -> None:
-    shape = template()
+    shape = SHAPE
     assert 400 < len(shape.opposite) < 600
     assert 60 < (shape.before != shape.after).sum() < 120
     spread = np.linalg.norm(shape.outer.points[:, None] - shape.outer.points, axis=-1) + 99 * np.eye(
@@ -32,7 +38,7 @@ def test_there_are_hundreds_of_points_and_two_curves() -> None:
 
 
 def test_curves_are_chains() -> None:
-    shape = template()
+    shape = SHAPE
     chained = np.flatnonzero(shape.before != shape.after)
     step = np.linalg.norm(shape.outer.points[shape.after] - shape.outer.points, axis=1)[chained]
     assert step.max() < 35  # a gap where a landmark lies beside the ring
@@ -41,7 +47,7 @@ def test_curves_are_chains() -> None:
 
 
 def test_landmarks_are_where_their_names_say() -> None:
-    at = dict(zip(NAMES, template().outer.points, strict=False))
+    at = dict(zip(NAMES, SHAPE.outer.points, strict=False))
     order = ["nasion", "glabella", "metopion", "bregma", "vertex", "lambda", "opisthocranion", "inion"]
     turn = [np.mod(np.arctan2(at[name][2], -at[name][1]) + 1.5, 2 * np.pi) for name in order]
     assert turn == sorted(turn)
@@ -51,16 +57,27 @@ def test_landmarks_are_where_their_names_say() -> None:
     assert at["glabella"][1] < -85
 
 
-def test_tables_are_the_models_mean() -> None:
-    """The atlas and the radial model are two means of the same skulls."""
-    shape, model = template(), shipped_model()
+def test_the_atlas_lies_on_the_models_mean() -> None:
+    """They are two means of the same skulls: landmarks were placed on the one and stand on the other."""
+    model = shipped_model()
     sure = directions()[1] & (model.presence > 0.99)
     sure[:, :35] = False  # brows and orbits
-    difference = (shape.outer.radius - model.outer.mean)[sure]
-    assert abs(difference.mean()) < 0.5
-    assert difference.std() < 0.5
-    thickness = shape.outer.radius - shape.inner.radius
-    assert abs((thickness - model.thickness.mean)[sure].mean()) < 0.3
+    at = read_atlas()
+    surface = directions()[0][sure] * model.outer.mean[sure, None]
+    distance = map_coordinates(at.distance, atlas_index(surface, at).T, order=1, mode="nearest")
+    assert abs(distance.mean()) < 0.5
+    assert distance.std() < 0.5
+
+
+def test_each_model_has_its_own() -> None:
+    model = shipped_model()
+    higher = replace(model, outer=replace(model.outer, mean=model.outer.mean + np.float32(2)))
+    shape, other = template(model), template(higher)
+    assert template(model) is shape
+    np.testing.assert_allclose(other.outer.radius - shape.outer.radius, 2, atol=1e-4)
+    named = slice(len(NAMES))
+    apart = np.linalg.norm(other.outer.points[named] - shape.outer.points[named], axis=1)
+    np.testing.assert_allclose(apart, 2, atol=1e-4)
 
 
 def test_the_atlas_lies_as_its_pose_is_found() -> None:
