@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.implant.design import Design, design
 from cranial_sparse.implant.mesh import implant_mesh
 from cranial_sparse.implant.settings import ImplantConfig
-from cranial_sparse.io.mesh import write_mesh
+from cranial_sparse.io.mesh import import_open3d, write_mesh
 from cranial_sparse.io.print3d import write_3mf, write_glb
 from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.skull import read_skull
@@ -59,9 +60,11 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
     browser = find_browser() if options.pdf else None
     reset_peak_memory()
     start = time.perf_counter()
-    skull = read_skull(skull_path, BONE_HU if options.threshold_hu is None else options.threshold_hu)
-    implant = read_mask(implant_path)
-    truth = None if options.truth is None else read_mask(options.truth)
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(import_open3d, "implant design")  # takes a second; what it raises, its first use raises again
+        skull = read_skull(skull_path, BONE_HU if options.threshold_hu is None else options.threshold_hu)
+        implant = read_mask(implant_path)
+        truth = None if options.truth is None else read_mask(options.truth)
     seconds = {"read": time.perf_counter() - start}
     start = time.perf_counter()
     try:

@@ -1,5 +1,6 @@
 """What is measured on a finished solid, and whether it is good enough: numbers first, then pass or fail."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,11 +85,14 @@ def check_solid(
     skull, completed = Scene(bone), Scene(patch)
     samples = sampled(solid, DENSITY)
     body = samples if carved.tabs is None else samples[~under(carved.tabs, lattice, samples)]
-    edge = rim(solid, skull, completed, body, contact, lattice, carved.tabs)
-    maps = Maps(thickness(solid), skull.distance(solid.vertices))
-    moved = sweep(solid, samples, bone, skull, far, lattice)
+    with ThreadPoolExecutor(1) as beside:
+        sound = beside.submit(_solid_checks, solid, full, samples)
+        sweeping = beside.submit(sweep, solid, samples, bone, skull, far, lattice)
+        edge = rim(solid, skull, completed, body, contact, lattice, carved.tabs)  # takes as long as both
+        maps = Maps(thickness(solid), skull.distance(solid.vertices))
+        moved = sweeping.result()
     items = [
-        *_solid_checks(solid, full, samples),
+        *sound.result(),
         *_wall_checks(solid, maps, completed, edge, config),
         *_rim_checks(edge, carved, config),
         at_most("insertion collisions", moved.collisions, "", 0, of=f"of {moved.rays:,} rays"),

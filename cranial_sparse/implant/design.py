@@ -1,5 +1,6 @@
 """The whole way from predicted bone to finished solids, one for each defect."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from cranial_sparse.implant.field import Field, lattice_along, volume_ml
 from cranial_sparse.implant.halves import Piece, met, split
 from cranial_sparse.implant.intersections import crossing_count
 from cranial_sparse.implant.mesh import Mesh, implant_mesh
-from cranial_sparse.implant.settings import ImplantConfig
+from cranial_sparse.implant.settings import ImplantConfig, InsertionConfig
 from cranial_sparse.implant.solid import decimated, largest_shell, surface, voxels
 from cranial_sparse.implant.surface import Patch, patch, thickened
 from cranial_sparse.metrics.boxes import bounding_box, grow
@@ -63,31 +64,31 @@ def design(skull: Volume, implant: Volume, config: ImplantConfig) -> Design:
             " resample one of them, or give the skull that the implant was made for"
         )
     notes: list[str] = []
-    new = implant.array & ~skull.array
-    inside = int((implant.array & skull.array).sum())
-    if inside > MOST_INSIDE * max(1, int(implant.array.sum())):
-        share = 100 * inside / int(implant.array.sum())
+    box = bounding_box(implant.array)
+    if box is None:
+        raise InputError("implant: expected missing bone, got an empty volume; is this the right file?")
+    wanted, bone = implant.array[box], skull.array[box]  # whole scans take a tenth of a second for every look at them
+    inside = int((wanted & bone).sum())
+    if inside > MOST_INSIDE * int(wanted.sum()):
+        share = 100 * inside / int(wanted.sum())
         raise InputError(f"implant: {share:.0f} % of it lies inside the skull's bone; is it from this skull?")
     if (overlap := inside * skull.geometry.voxel_volume / 1000) > 0.01:
         notes.append(f"The implant overlapped the skull by {overlap:.2f} ml; that was taken off first.")
     far = coarse_points(skull)
+    start = np.array([side.start for side in box])
     parts: list[Part] = []
-    for points in defects(new, config.refine.debris_ml, skull.geometry, notes):
-        piece = np.zeros_like(new)
-        piece[tuple(points.T)] = True
-        parts += _parts(skull, Volume(piece, skull.geometry), far, config, notes)
-    whole = np.zeros_like(new)
+    for points in defects(wanted & ~bone, config.refine.debris_ml, skull.geometry, notes):
+        parts += _parts(skull, points + start, far, config, notes)
+    whole = np.zeros_like(skull.array)
     for part in parts:
-        whole |= voxels(part.field, part.lattice, skull.geometry)
-    return Design(tuple(parts), Volume(whole & ~skull.array, skull.geometry), tuple(notes))
+        at, solid = voxels(part.field, part.lattice, skull.geometry)
+        whole[at] |= solid & ~skull.array[at]
+    return Design(tuple(parts), Volume(whole, skull.geometry), tuple(notes))
 
 
 def defects(new: NDArray[np.bool_], debris_ml: float, geometry: Geometry, notes: list[str]) -> list[NDArray[np.int64]]:
     """The voxels [N, 3] of each connected part of ``new`` that is not debris, largest first. Raises InputError if none is."""
-    box = bounding_box(new)
-    if box is None:
-        raise InputError("implant: expected missing bone, got an empty volume; is this the right file?")
-    labels, count = ndimage.label(new[box], np.ones((3, 3, 3)))
+    labels, count = ndimage.label(new, np.ones((3, 3, 3)))
     sizes = np.bincount(labels.ravel())[1:] * geometry.voxel_volume / 1000
     kept = [k for k in np.argsort(-sizes) if sizes[k] >= debris_ml]
     if not kept:
@@ -98,20 +99,19 @@ def defects(new: NDArray[np.bool_], debris_ml: float, geometry: Geometry, notes:
     if dropped := count - len(kept):
         small = sizes.sum() - sizes[kept].sum()
         notes.append(f"{dropped} parts smaller than {debris_ml:g} ml were left out, {small:.2f} ml in all.")
-    start = np.array([side.start for side in box])
-    return [np.argwhere(labels == k + 1) + start for k in kept]
+    return [np.argwhere(labels == k + 1) for k in kept]
 
 
-def _parts(skull: Volume, implant: Volume, far: NDArray, config: ImplantConfig, notes: list[str]) -> list[Part]:
-    """The solid of one defect, or two where it is split."""
-    box = bounding_box(implant.array)
-    assert box is not None
+def _parts(skull: Volume, implant: NDArray, far: NDArray, config: ImplantConfig, notes: list[str]) -> list[Part]:
+    """The solid of one defect of voxels ``implant`` [N, 3], or two where it is split."""
+    x, y, z = (slice(int(low), int(high) + 1) for low, high in zip(implant.min(0), implant.max(0), strict=True))
     reach = NEAR + over_bone(config.fixation)
-    x, y, z = (int(np.ceil(reach / step)) for step in skull.geometry.spacing)
-    near = grow(box, (x, y, z), skull.array.shape)
+    wide, deep, high = (int(np.ceil(reach / step)) for step in skull.geometry.spacing)
+    near = grow((x, y, z), (wide, deep, high), skull.array.shape)
     start = (near[0].start, near[1].start, near[2].start)
     geometry = skull.geometry.crop(start, skull.array[near].shape)
-    bone, new = Volume(skull.array[near], geometry), Volume(implant.array[near], geometry)
+    bone, new = Volume(skull.array[near], geometry), Volume(np.zeros(geometry.shape, bool), geometry)
+    new.array[tuple((implant - start).T)] = True
     contact = geometry.to_physical(np.argwhere(new.array & ndimage.binary_dilation(bone.array)))
     if len(contact) == 0:
         gap = ndimage.distance_transform_edt(~bone.array, sampling=geometry.spacing) if bone.array.any() else None
@@ -119,22 +119,27 @@ def _parts(skull: Volume, implant: Volume, far: NDArray, config: ImplantConfig, 
         raise InputError(f"implant: touches the skull nowhere, the nearest bone is {nearest}; is it from this skull?")
     points = coarse_points(new)
     middle = head_middle(far, points)
-    normal = mean_normal(points, middle)
-    way = find_direction(far, points, normal, config.insertion.cone_deg)
-    pieces: list[Piece] = [(points, way, None)]
-    if way.lost > config.insertion.most_lost:
-        halves = split(far, points, normal, config.insertion.cone_deg)
-        losses = " and ".join(f"{100 * half[1].lost:.0f} %" for half in halves)
-        told = f"No direction lets it in without losing {100 * way.lost:.0f} % of its volume."
-        if config.insertion.split:
-            pieces = halves
-            notes.append(f"{told} It was split in two, which lose {losses}; they go in in the order of their numbers.")
-        else:
-            notes.append(f"{told} Split in two (insertion.split=true) the halves would lose {losses}.")
-    completed = patch(bone, new, config.refine)
-    mesh = implant_mesh(bone)
-    parts = [_solid(completed, mesh, middle, contact, far, piece, config) for piece in pieces]
+    with ThreadPoolExecutor(1) as beside:
+        completed = beside.submit(patch, bone, new, config.refine)  # takes as long as the rest together
+        pieces = _pieces(far, points, mean_normal(points, middle), config.insertion, notes)
+        mesh = implant_mesh(bone)
+    parts = [_solid(completed.result(), mesh, middle, contact, far, piece, config) for piece in pieces]
     return _assembled(*parts) if len(parts) == 2 else parts
+
+
+def _pieces(far: NDArray, points: NDArray, normal: NDArray, config: InsertionConfig, notes: list[str]) -> list[Piece]:
+    """The missing bone ``points`` [N, 3] with the direction it goes in along, or its halves with theirs."""
+    way = find_direction(far, points, normal, config.cone_deg)
+    if way.lost <= config.most_lost:
+        return [(points, way, None)]
+    halves = split(far, points, normal, config.cone_deg)
+    losses = " and ".join(f"{100 * half[1].lost:.0f} %" for half in halves)
+    told = f"No direction lets it in without losing {100 * way.lost:.0f} % of its volume."
+    if config.split:
+        notes.append(f"{told} It was split in two, which lose {losses}; they go in in the order of their numbers.")
+        return halves
+    notes.append(f"{told} Split in two (insertion.split=true) the halves would lose {losses}.")
+    return [(points, way, None)]
 
 
 def _assembled(one: Part, two: Part) -> list[Part]:

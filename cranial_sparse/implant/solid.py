@@ -8,6 +8,7 @@ from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.field import Field
 from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.topology import signed_volume, vertex_parts
+from cranial_sparse.metrics.boxes import Box
 
 CLEAR = 0.005  # mm: a surface nearer to a lattice point than this makes triangles there that a program that welds would lose
 
@@ -49,18 +50,18 @@ def decimated(mesh: Mesh, tolerance: float) -> Mesh:
     return Mesh(vertices.copy(), np.array(light.tri_verts, np.int32))
 
 
-def voxels(field: Field, lattice: Geometry, grid: Geometry) -> NDArray[np.bool_]:
-    """The solid on another ``grid``: its voxels whose centres are inside."""
+def voxels(field: Field, lattice: Geometry, grid: Geometry) -> tuple[Box, NDArray[np.bool_]]:
+    """The solid on another ``grid``: the box of voxels around it, and those whose centres are inside."""
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in lattice.shape])).reshape(3, -1).T
     box = grid.to_index(lattice.to_physical(corners))
     low = np.clip(np.floor(box.min(axis=0)).astype(int), 0, grid.shape)
     high = np.clip(np.ceil(box.max(axis=0)).astype(int) + 1, 0, grid.shape)
-    out = np.zeros(grid.shape, bool)
-    if (high <= low).any():
-        return out
+    high = np.maximum(low, high)
+    x, y, z = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    if (high == low).any():
+        return (x, y, z), np.zeros(high - low, bool)
     matrix = np.linalg.inv(lattice.matrix) @ grid.matrix
     offset = lattice.to_index(grid.to_physical(low))
     size = tuple((high - low).tolist())
     read = ndimage.affine_transform(field, matrix, offset, size, order=1, mode="constant", cval=1.0, prefilter=False)
-    out[tuple(map(slice, low, high))] = read < 0
-    return out
+    return (x, y, z), read < 0

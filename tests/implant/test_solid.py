@@ -73,11 +73,16 @@ def test_voxels_are_those_whose_middles_are_inside(direction: tuple[float, ...])
     corner = MIDDLE - np.reshape(direction, (3, 3)) @ np.array([9.0, 12, 12])
     grid = Geometry((20, 20, 20), (1.1, 1.3, 1.2), tuple(corner.tolist()), direction)
     radius = np.linalg.norm(grid.to_physical(np.stack(np.indices(grid.shape), -1)) - MIDDLE, axis=-1)
-    found = voxels(ball(8.0), LATTICE, grid)
+    box, solid = voxels(ball(8.0), LATTICE, grid)
+    found = np.zeros(grid.shape, bool)
+    found[box] = solid
     clear = np.abs(radius - 8) > 0.03
     np.testing.assert_array_equal(found[clear], (radius < 8)[clear])
     assert found.sum() > 200
 
 
 def test_a_grid_elsewhere_stays_empty():
-    assert not voxels(ball(8.0), LATTICE, Geometry((5, 5, 5), (1.0,) * 3, (500.0, 0.0, 0.0))).any()
+    grid = Geometry((5, 5, 5), (1.0,) * 3, (500.0, 0.0, 0.0))
+    box, solid = voxels(ball(8.0), LATTICE, grid)
+    assert solid.shape == np.zeros(grid.shape)[box].shape
+    assert not solid.any()
