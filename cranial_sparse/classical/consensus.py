@@ -25,7 +25,7 @@ from cranial_sparse.geometry import Volume
 class ConsensusSettings:
     """experiments.cross_validate --system consensus compares other values."""
 
-    share: float = 0.5  # of the template, where the mirror image is missing
+    share: float = 0.3  # of the template, where the mirror image is missing
     fade: float = 10.0  # mm from there, beyond which the Gaussian stands alone
     trusted: float = 2.0  # mm, both tables, that the template may be off bone around the hole that was hidden from it
 

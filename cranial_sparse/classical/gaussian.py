@@ -19,6 +19,8 @@ from torch import Tensor
 from cranial_sparse.classical.maps import PIXEL_MM
 
 IMPUTATIONS = 4
+DENSE = ((5.0, 1), (14.0, 2), (40.0, 4))  # mm from the hole, and every how manieth pixel is read up to there
+SPARSE = ((10.0, 2), (40.0, 4))
 CHUNK = 4096  # pixels at a time: matrices between all of a hole and all that is known of it take gigabytes
 Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
@@ -30,6 +32,7 @@ class Kernel:
     length: float  # mm, Matérn-3/2
     noise: float  # mm, measurement noise of one pixel
     mirror: float  # correlation with the opposite side, relative to the same side
+    short: float = 0.0  # mm, of a second Matérn that has half of the variance; 0: there is none
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +78,19 @@ def complete_map(
 ) -> NDArray[np.float64]:
     """Conditional mean (mm) at the pixels of ``hole``, in the order of ``np.nonzero(hole)``.
 
-    ``values`` [P, P] are read where ``known``: at every second pixel by the hole, every eighth far away.
+    ``values`` [P, P] are read where ``known``: at every pixel by the hole, every eighth far away.
     ``surface`` [P, P, 3] is where the pixels are (mm), for distances. Raises ValueError where nothing is known.
     """
-    return conditional_mean(values, known & _conditioning_pixels(hole), hole, model, surface, kernel)
+    return conditional_mean(values, known & _conditioning_pixels(hole, DENSE), hole, model, surface, kernel)
 
 
 def complete_map_and_spread(
     values: NDArray, known: NDArray, hole: NDArray, model: MapModel, surface: NDArray, kernel: Kernel
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """As complete_map, and the standard deviation (mm) of each pixel besides, which takes twice the time."""
-    return conditional(values, known & _conditioning_pixels(hole), hole, model, surface, kernel)
+    """As complete_map, and the standard deviation (mm) of each pixel besides, from fewer readings, since it takes longer and
+    need not be known as well."""
+    mean = complete_map(values, known, hole, model, surface, kernel)
+    return mean, conditional(values, known & _conditioning_pixels(hole, SPARSE), hole, model, surface, kernel)[1]
 
 
 def conditional_mean(
@@ -133,12 +138,14 @@ def _chunks(pixels: Pixels) -> Iterator[Pixels]:
         yield tuple(axis[start : start + CHUNK] for axis in pixels)
 
 
-def _conditioning_pixels(hole: NDArray) -> NDArray[np.bool_]:
-    """Dense at the rim, thin far away: about 1,500 pixels, since the cost grows with their cube."""
+def _conditioning_pixels(hole: NDArray, steps: tuple[tuple[float, int], ...]) -> NDArray[np.bool_]:
+    """Thick at the rim, thin far away: about 1,300 pixels that are known, or 800, since the cost grows with their cube."""
     distance = distance_transform_edt(~hole) * PIXEL_MM
     row, column = np.indices(hole.shape)
-    every = lambda n: (row % n == 0) & (column % n == 0)  # noqa: E731
-    return (every(2) & (distance < 10)) | (every(4) & (distance < 40)) | every(8)
+    chosen = (row % 8 == 0) & (column % 8 == 0)
+    for reach, every in steps:
+        chosen |= (row % every == 0) & (column % every == 0) & (distance < reach)
+    return chosen
 
 
 def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:
@@ -147,9 +154,9 @@ def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel:
     In torch and in place: making matrices of thousands squared takes longer than filling them.
     """
     p, q = surface[a], surface[b]
-    covariance = _matern(p, q, kernel.length)
+    covariance = _correlation(p, q, kernel)
     if kernel.mirror:
-        covariance.add_(_matern(p, q * [-1, 1, 1], kernel.length), alpha=kernel.mirror)
+        covariance.add_(_correlation(p, q * [-1, 1, 1], kernel), alpha=kernel.mirror)
     (spread_p, modes_p), (spread_q, modes_q) = (
         (torch.from_numpy(model.spread[at]).double(), torch.from_numpy(model.modes[(slice(None), *at)]).double())
         for at in (a, b)
@@ -160,15 +167,24 @@ def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel:
 
 def _variance(a: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:
     """The diagonal of _covariance: float64 [A]."""
-    p = torch.from_numpy(surface[a])
-    apart = np.sqrt(3) / kernel.length * 2 * p[:, 0].abs()  # from its own mirror image
-    correlation = 1 + kernel.mirror * (1 + apart) * torch.exp(-apart)
+    apart = torch.from_numpy(surface[a])[:, 0].abs() * 2  # from its own mirror image
+    lengths = (kernel.length, kernel.short or kernel.length)
+    correlation = 1 + kernel.mirror / 2 * sum(_matern(apart * (np.sqrt(3) / length)) for length in lengths)
     modes = torch.from_numpy(model.modes[(slice(None), *a)]).double()
     return torch.from_numpy(model.spread[a]).double().square() * correlation + modes.square().sum(0)
 
 
-def _matern(p: NDArray, q: NDArray, length: float) -> Tensor:
-    x, y = (torch.from_numpy(points * (np.sqrt(3) / length)) for points in (p, q))
-    scaled = (x.square().sum(1)[:, None] + y.square().sum(1)).addmm_(x, y.T, alpha=-2).clamp_(min=0).sqrt_()
+def _correlation(p: NDArray, q: NDArray, kernel: Kernel) -> Tensor:
+    """Of what is at ``p`` [A, 3] with what is at ``q`` [B, 3], mm: [A, B]."""
+    x, y = (torch.from_numpy(points * np.sqrt(3)) for points in (p, q))
+    apart = (x.square().sum(1)[:, None] + y.square().sum(1)).addmm_(x, y.T, alpha=-2).clamp_(min=0).sqrt_()
+    if not kernel.short:
+        return _matern(apart.div_(kernel.length))
+    near = _matern(apart / kernel.short)
+    return near.add_(_matern(apart.div_(kernel.length))).mul_(0.5)
+
+
+def _matern(scaled: Tensor) -> Tensor:
+    """Matérn-3/2 of distances over their length, √3 times; in place."""
     decay = scaled.neg().exp_()
     return scaled.add_(1).mul_(decay)

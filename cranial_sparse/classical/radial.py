@@ -19,8 +19,8 @@ from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.geometry import Geometry, Volume
 
-OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.5)
-THICKNESS_KERNEL = Kernel(length=20.0, noise=0.5, mirror=0.5)
+OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.7)
+THICKNESS_KERNEL = Kernel(length=40.0, noise=0.5, mirror=0.7, short=12.0)
 BENDING_KERNEL = Kernel(length=40.0, noise=1.0, mirror=0.0)
 BENDING, BENDINGS = 5, 3  # every fifth pixel, about 10 mm apart, is enough to see where a vault goes
 OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fixture, or another bone

@@ -16,6 +16,7 @@ class Scene:
         self._scene.add_triangles(
             np.ascontiguousarray(mesh.vertices, np.float32), np.ascontiguousarray(mesh.triangles, np.uint32)
         )
+        self.distance(np.zeros((1, 3)))  # the first question builds its tree; from then on several threads may ask
 
     def distance(self, points: NDArray) -> NDArray[np.float32]:
         """Unsigned distances [N] of points [N, 3], mm."""
