@@ -195,7 +195,10 @@ def score(
         return dict.fromkeys(variants, 0.0)
     scores: dict[str, float] = {}
     for name, variant in variants.items():
-        field = completed(variant, case, defective, pose, fitted, maps, distances)
+        try:
+            field = completed(variant, case, defective, pose, fitted, maps, distances)
+        except InputError:  # no side to mirror, too few landmarks
+            field = None
         if field is None:
             scores[name] = 0.0
         else:

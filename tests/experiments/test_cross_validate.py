@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from cranial_sparse.classical.consensus import SHIPPED_CONSENSUS
+from cranial_sparse.classical.mirror import SHIPPED_MIRROR
 from cranial_sparse.classical.radial import SHIPPED_SETTINGS
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, shipped_model
 from cranial_sparse.classical.ssm import SHIPPED_FIT
+from cranial_sparse.classical.tps.warp import SHIPPED_WARP, Rim
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.errors import InputError
@@ -23,8 +25,11 @@ from experiments.cross_validate import (
     KINDS,
     SHIPPED,
     ConsensusVariant,
+    MirrorVariant,
     RadialVariant,
     ShapeVariant,
+    Variant,
+    WarpVariant,
     completed,
     facts,
     finished,
@@ -191,3 +196,39 @@ def test_a_variant_of_the_consensus_decides_its_share(monkeypatch: pytest.Monkey
     for share in (0.0, 0.65):
         variant = ConsensusVariant(replace(SHIPPED_CONSENSUS, share=share))
         assert completed(variant, "001", skull, pose, bone, Path("maps.npz"), None) == share
+
+
+@pytest.mark.parametrize(
+    ("shipped", "other"),
+    [
+        (MirrorVariant(), MirrorVariant(replace(SHIPPED_MIRROR, rim=4.0))),
+        (WarpVariant(), WarpVariant(replace(SHIPPED_WARP, outer=Rim(12.0, 300.0)))),
+    ],
+    ids=["mirror", "tps"],
+)
+def test_mirror_and_tps_complete_with_a_variants_settings(
+    shipped: Variant, other: Variant, defect: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defective, truth = defect
+    whole = replace(defective, array=defective.array | truth), replace(defective, array=truth)
+    models = SimpleNamespace(without=lambda case: shipped_model())
+    monkeypatch.setattr(cross_validate, "read_packed", lambda path: whole)
+    monkeypatch.setattr(cross_validate, "fold_models", lambda maps, modes: models)
+    found = score(("001", "official"), {"shipped": shipped, "other": other}, Path("maps.npz"), Path("skulls"))
+    assert found["shipped"] > 0.9
+    assert 0.8 < found["other"] != found["shipped"]
+
+
+def test_a_variant_that_refuses_a_case_counts_at_the_worst(
+    defect: tuple[Volume, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_):
+        raise InputError("no side to mirror")
+
+    defective, truth = defect
+    whole = replace(defective, array=defective.array | truth), replace(defective, array=truth)
+    models = SimpleNamespace(without=lambda case: shipped_model())
+    monkeypatch.setattr(cross_validate, "read_packed", lambda path: whole)
+    monkeypatch.setattr(cross_validate, "fold_models", lambda maps, modes: models)
+    monkeypatch.setattr(cross_validate, "mirror_field", refuse)
+    assert score(("001", "official"), {"shipped": MirrorVariant()}, Path("m.npz"), Path("s")) == {"shipped": 0.0}
