@@ -27,6 +27,7 @@ OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fix
 # The outer map's residual was measured on the skulls that its modes were made of: left-out skulls err 2.1 times as far
 # as the Gaussian says (root mean square over 24 defects in train), which changes no mean.
 OVERCONFIDENT = 2.1
+RIM_READ = 6.0  # mm from the hole that a swollen rim reaches
 FIELD_LEVEL = 1  # 0.9 mm: the surface is smooth, so its zero crossing interpolates well
 
 
@@ -47,6 +48,7 @@ class RadialSettings:
     upright: float = (
         0.85  # cosine: near the hole, where bone lies less straight outward, the ray met the wall of the cut
     )
+    swollen: float = 0.2  # mm: with a median of more above what bone farther away tells, the rim is not believed
     reading: float = 2.5  # mm: near the hole, a thickness farther than this from the expected one is not believed
 
 
@@ -148,6 +150,7 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
     region = binary_dilation(hole, iterations=round(settings.completed / PIXEL_MM) + 1) & directions()[1]
     thickness = rays.outer - rays.inner
     outside = np.isfinite(rays.outer) & directions()[1] & ~binary_dilation(hole, iterations=1)
+    outside &= ~swollen_rim(rays, outside, hole, region, model, settings)
     outer, outer_spread = _filled_and_spread(rays.outer, outside, region, model.outer, model, settings.outer)
     outer_spread *= OVERCONFIDENT
     # An oblique cut takes more of the inner table than of the outer, and walls that were not recognised make thickness near
@@ -159,6 +162,20 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
     agreeing = plausible & region & (off < settings.reading)
     thick, spread = _filled_and_spread(thickness, safe | agreeing, region, model.thickness, model, settings.thickness)
     return Vault(outer, np.maximum(thick, 1.5), hole, outer_spread, np.hypot(outer_spread, spread))
+
+
+def swollen_rim(
+    rays: Rays, outside: NDArray, hole: NDArray, region: NDArray, model: RadialModel, settings: RadialSettings
+) -> NDArray[np.bool_]:
+    """Pixels [P, P] within RIM_READ mm of the ``hole`` where they stand out as partial volume makes a rim stand out; none of
+    a sharp one. In 30 sharp rims of train skulls they lie -0.2 to 0.1 mm above what is farther away, in 12 blurred ones 0.3
+    to 0.4.
+    """
+    near = outside & (distance_transform_edt(~hole) * PIXEL_MM < RIM_READ)
+    if not near.any() or not (outside & ~near).any():
+        return np.zeros_like(near)
+    told = _filled(rays.outer, outside & ~near, region, model.outer, model, settings.outer)
+    return near & (np.median((rays.outer - told)[near]) > settings.swollen)
 
 
 def _filled(

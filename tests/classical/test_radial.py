@@ -1,5 +1,7 @@
 """What the completed maps believe of the rim: readings that agree, and not the wall of the cut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
@@ -35,3 +37,16 @@ def test_a_rim_that_is_a_little_thicker_is_believed() -> None:
 @pytest.mark.parametrize("reading", [-3.5, 3.5])
 def test_the_wall_of_the_cut_is_not_believed(reading: float) -> None:
     assert abs(completed(np.where(BY_THE_HOLE, reading, 0.0))) < 0.1
+
+
+@pytest.mark.parametrize(("swollen", "lifted"), [(0.1, True), (1.0, False)])
+def test_a_swollen_rim_is_not_believed(swollen: float, lifted: bool) -> None:
+    """Regression: partial volume lifts a rim by a millimetre, and with it went the whole outer table."""
+    model = shipped_model()
+    next_to_it = binary_dilation(HOLE, iterations=3) & ~HOLE
+    sharp = rays(np.zeros(HOLE.shape))
+    blurred = replace(sharp, outer=sharp.outer + swollen * next_to_it, inner=sharp.inner - swollen * next_to_it)
+    vault = complete_vault(blurred, HOLE, model)
+    off = (vault.outer - model.outer.mean)[HOLE].mean()
+    assert (off > 0.3 * swollen) == lifted
+    assert lifted or abs(off) < 0.05
