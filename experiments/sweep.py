@@ -90,19 +90,21 @@ def run(study: optuna.Study, trial: optuna.Trial, sweep: Sweep, folder: Path, fu
 
 
 def metric_values(folder: Path, metric: str) -> list[float]:
-    """Every value of ``metric`` that the run in ``folder`` has logged so far, in order."""
+    """Every value of ``metric`` that the run in ``folder`` has logged so far, in order; of a line that is being written, none."""
     values: list[float] = []
     for path in sorted(folder.glob("csv/version_*/metrics.csv"), key=lambda path: int(path.parent.name.split("_")[1])):
-        with path.open(encoding="utf-8", newline="") as lines:
-            values += [float(row[metric]) for row in csv.DictReader(lines) if row.get(metric)]
+        text = path.read_text(encoding="utf-8")
+        lines = text[: text.rfind("\n") + 1].splitlines()
+        values += [float(row[metric]) for row in csv.DictReader(lines) if row.get(metric)]
     return [value for value in values if math.isfinite(value)]
 
 
 def report(trial: optuna.Trial, values: list[float], heard: int) -> int:
-    """Tells ``trial`` of the ``values`` beyond those it has ``heard``, the n-th as iteration n, as W&B counts; their number."""
+    """Tells ``trial`` of the ``values`` beyond those it has ``heard``, the n-th as iteration n, as W&B counts; how many it
+    has heard then: a file that is being written anew is short for a moment, and nothing is told twice."""
     for number, value in enumerate(values[heard:], start=heard + 1):
         trial.report(value, number)
-    return len(values)
+    return max(heard, len(values))
 
 
 def table(study: optuna.Study, sweep: Sweep) -> str:

@@ -1,12 +1,14 @@
 """Whole local sweeps: a real process for every run, which logs as ours do."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
 
 from experiments import sweep
-from experiments.sweep import main, metric_values
+from experiments.sweep import main, metric_values, report
 
 # stands for experiments.train: writes val/dsc as Lightning's CSV logger does, or fails, or takes its time
 RUN = """
@@ -19,7 +21,7 @@ if said["a"] == "bad":
 lines = ["epoch,step,train/loss,val/dsc", "0,0,0.5,"]
 for step in range(1, 9 if said.get("slow") else 3):
     lines.append(f"0,{step},,{float(said['a']) * step}")
-    (folder / "metrics.csv").write_text("\\n".join(lines))
+    (folder / "metrics.csv").write_text("\\n".join(lines) + "\\n")
     time.sleep(float(said.get("slow", 0)))
 """
 
@@ -106,3 +108,19 @@ def test_values_of_resumed_runs_follow_one_another(tmp_path: Path) -> None:
         (folder / "metrics.csv").write_text(f"step,val/dsc\n1,{value}\n2,\n3,nan\n")
     assert metric_values(tmp_path, "val/dsc") == [0.2, 0.3]
     assert metric_values(tmp_path, "val/none") == []
+
+
+def test_a_file_that_is_being_written_is_read_so_far(tmp_path: Path) -> None:
+    """Regression: on a busy machine values were told twice, and a number could have been read in part."""
+    folder = tmp_path / "csv" / "version_0"
+    folder.mkdir(parents=True)
+    (folder / "metrics.csv").write_text("step,val/dsc\n1,0.25\n2,0.5\n3,0.7")
+    assert metric_values(tmp_path, "val/dsc") == [0.25, 0.5]
+    (folder / "metrics.csv").write_text("step,val")
+    assert metric_values(tmp_path, "val/dsc") == []
+    told: list[tuple[float, int]] = []
+    trial: Any = SimpleNamespace(report=lambda value, number: told.append((value, number)))
+    heard = report(trial, [0.25, 0.5], 0)
+    heard = report(trial, [], heard)
+    assert report(trial, [0.25, 0.5, 0.75], heard) == 3
+    assert told == [(0.25, 1), (0.5, 2), (0.75, 3)]
