@@ -27,6 +27,7 @@ from scipy.ndimage import binary_dilation
 from benchmarks.cases import FixedCase, listed, load
 from benchmarks.common import machine
 from benchmarks.common.page import table
+from benchmarks.leaderboard import entries
 from benchmarks.levels import finished
 from cranial_sparse import __version__
 from cranial_sparse.classical.maps import cast_vault, look_up, to_pixel
@@ -38,17 +39,17 @@ from cranial_sparse.classical.radial import (
     radial_completer,
     vault_field,
 )
-from cranial_sparse.classical.radial_model import WEIGHTS, shipped_model
+from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.tps.completer import Completed, complete_tables
 from cranial_sparse.classical.tps.orbit import bend_orbit
 from cranial_sparse.classical.tps.patient import Patient, Placed, place, read_patient
 from cranial_sparse.classical.tps.references import read_skulls
 from cranial_sparse.classical.tps.surface import Surface
 from cranial_sparse.classical.tps.template import template
-from cranial_sparse.cli.provenance import weight_hashes
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.completion.patient import missing_bone, patient_logits
+from cranial_sparse.completion.systems import SYSTEMS
 from cranial_sparse.data.packed_skullfix import packed_paths
 from cranial_sparse.errors import InputError, in_one_line
 from cranial_sparse.geometry import Volume
@@ -80,17 +81,15 @@ def score_case(case: FixedCase, data: Path, maps: Path | None) -> dict:
     defect, shape = find_defect(defective, pose, fitted, model), template(model)
     found_s = time.perf_counter() - started
     row["side"] = side(implant, pose)
-    for variant in ("shipped",) if maps is None else ("shipped", "with skulls"):
-        if defect is None:
-            row["variants"][variant] = {
-                "reference": "none",
-                "dsc": 0.0,
-                "missing": {t: {m: [] for m in MEASURES} for t in TABLES},
-            }
-            continue
-        hole, skulls = defect.hole, skulls_of(maps) if maps and variant == "with skulls" else None
-        whole = read_patient(cast_vault(complete, pose, defect.expected, TRUE_REACH), np.zeros_like(hole))
-        truth = place(shape, whole, {})
+    variants = ("shipped",) if maps is None else ("shipped", "with skulls")
+    if defect is None:
+        nothing = {"reference": "none", "dsc": 0.0, "missing": {t: {m: [] for m in MEASURES} for t in TABLES}}
+        return row | {"variants": dict.fromkeys(variants, nothing)}
+    hole = defect.hole
+    whole = read_patient(cast_vault(complete, pose, defect.expected, TRUE_REACH), np.zeros_like(hole))
+    truth = place(shape, whole, {})
+    for variant in variants:
+        skulls = skulls_of(maps) if maps and variant == "with skulls" else None
         started = time.perf_counter()
         done = complete_tables(defect.rays, hole, shape, {}, skulls)
         orbit = bend_orbit(defective, pose, hole, done.placed, shape, model.presence)
@@ -221,7 +220,8 @@ def main() -> None:
         read_skulls(args.maps)
     sets = ("official", "skullbreak_like") if args.set == "all" else (args.set,)
     target = args.out / "landmarks.json"
-    made_by = weight_hashes((WEIGHTS,)) | {"cranial-sparse": __version__, "with skulls": str(args.maps is not None)}
+    made_by = entries.made_by("tps") | {"radial": str(SYSTEMS["radial"].revision)}
+    made_by |= {"cranial-sparse": __version__, "with skulls": str(args.maps is not None)}
     cases = finished(target, made_by)
     todo = [case for case in listed(*sets) if row_name(case) not in cases]
     with ProcessPoolExecutor(args.jobs) as pool:
