@@ -2,7 +2,7 @@
 
 The Gaussian reads the other side, since what its modes leave over is correlated with it. Where the mirror image of a missing
 place is missing too, as in holes across the midline, it has little to go by: there the template that thin-plate splines bend
-to the bone around the hole is about as good and errs in other ways, so the mean of both is taken.
+to the bone around the hole is about as good and errs in other ways, so both tables go a share of the way to it.
 """
 
 from dataclasses import dataclass, replace

@@ -27,7 +27,7 @@ OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fix
 # The outer map's residual was measured on the skulls that its modes were made of: left-out skulls err 2.1 times as far
 # as the Gaussian says (root mean square over 24 defects in train), which changes no mean.
 OVERCONFIDENT = 2.1
-RIM_READ = 6.0  # mm from the hole that a swollen rim reaches
+SWOLLEN_REACH = 6.0  # mm from the hole: a rim that partial volume swells is no wider
 FIELD_LEVEL = 1  # 0.9 mm: the surface is smooth, so its zero crossing interpolates well
 
 
@@ -167,11 +167,11 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
 def swollen_rim(
     rays: Rays, outside: NDArray, hole: NDArray, region: NDArray, model: RadialModel, settings: RadialSettings
 ) -> NDArray[np.bool_]:
-    """Pixels [P, P] within RIM_READ mm of the ``hole`` where they stand out as partial volume makes a rim stand out; none of
+    """Pixels [P, P] within SWOLLEN_REACH mm of the ``hole`` where they stand out as partial volume makes a rim stand out; none of
     a sharp one. In 30 sharp rims of train skulls they lie -0.2 to 0.1 mm above what is farther away, in 12 blurred ones 0.3
     to 0.4.
     """
-    near = outside & (distance_transform_edt(~hole) * PIXEL_MM < RIM_READ)
+    near = outside & (distance_transform_edt(~hole) * PIXEL_MM < SWOLLEN_REACH)
     if not near.any() or not (outside & ~near).any():
         return np.zeros_like(near)
     told = _filled(rays.outer, outside & ~near, region, model.outer, model, settings.outer)
