@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from cranial_sparse.classical.orbital import ends_above_orbits
 from cranial_sparse.classical.pose import estimate_pose
@@ -14,7 +15,7 @@ from cranial_sparse.classical.tps.completer import tps_completer
 from cranial_sparse.completion import refine
 from cranial_sparse.completion.completer import Completer, Field, spread_at
 from cranial_sparse.completion.completion import Completion
-from cranial_sparse.completion.frame import bone_outside_ml
+from cranial_sparse.completion.frame import Pose, bone_outside_ml
 from cranial_sparse.completion.patient import missing_bone, patient_logits
 from cranial_sparse.completion.systems import SYSTEMS
 from cranial_sparse.errors import InputError
@@ -23,6 +24,7 @@ from cranial_sparse.networks.cascade import Cascade
 
 DOUBTFUL = 0.87  # expected Dice coefficient below which a user is told
 CASCADE = "cascade"  # the system "radial", refined
+TURNED = 45.0  # degrees; heads nod by up to 35 in scanners
 CUT_ABOVE_ORBITS = (
     "The scan ends above the orbits: the head's pose rests on the vault alone, and nothing is completed"
     " below the scan's edge."
@@ -80,7 +82,7 @@ def complete_with(skull: Volume, completer: Completer, network: Cascade | None) 
     seconds["count outside"] = time.perf_counter() - started
     model = shipped_model()
     cut = ends_above_orbits(skull.geometry, pose, model.presence, model.surface)
-    warnings = (CUT_ABOVE_ORBITS,) if cut else ()
+    warnings = (*turn_of(pose), *((CUT_ABOVE_ORBITS,) if cut else ()))
     if proposal is None:
         return Completion(implant, seconds, warnings, outside_ml)
     return Completion(
@@ -91,6 +93,17 @@ def complete_with(skull: Volume, completer: Completer, network: Cascade | None) 
         facts=proposal.facts,
         plane=proposal.plane,
         spread_at=None if proposal.spread is None else partial(spread_at, proposal),
+    )
+
+
+def turn_of(pose: Pose) -> tuple[str, ...]:
+    """What to tell the user of a head that lies otherwise than its file says, or not at all as heads lie."""
+    degrees = np.rad2deg(Rotation.from_matrix(pose.rotation).magnitude())
+    if degrees < TURNED:
+        return ()
+    return (
+        f"The head lies turned by {degrees:.0f} degrees against the axes of the file (left, posterior, superior)."
+        " Left and right in the results are the file's: check its orientation.",
     )
 
 

@@ -199,6 +199,20 @@ def test_a_proposal_that_expects_to_be_poor_is_told() -> None:
         spread_at(field, np.zeros((1, 3)))
 
 
+def test_a_head_on_its_side_is_completed_and_told_of(defect: tuple[Volume, np.ndarray]) -> None:
+    """Regression: a head that lies far from its header's axes got an implant beside the hole as well."""
+    defective, truth = defect
+    upright = complete(defective, system="radial")
+    turn = Rotation.from_euler("y", 80, degrees=True).as_matrix()
+    geometry = defective.geometry
+    lying = replace(geometry, origin=tuple(turn @ geometry.origin), direction=tuple(turn.ravel()))
+    completion = complete(Volume(defective.array, lying), system="radial")
+    assert dsc(completion.implant.array, truth) > 0.95
+    (said,) = completion.warnings
+    assert "turned by 80 degrees" in said
+    assert upright.warnings == ()
+
+
 def test_nothing_is_missing_where_field_and_scan_do_not_meet(head: Volume) -> None:
     nowhere = missing_bone(np.zeros((0, 4, 4), np.float32), (slice(0, 0), slice(0, 4), slice(0, 4)), head)
     assert not nowhere.array.any()
