@@ -30,15 +30,10 @@ from benchmarks.common.page import table
 from benchmarks.leaderboard import entries
 from benchmarks.levels import finished
 from cranial_sparse import __version__
+from cranial_sparse.classical.hole import find_defect
 from cranial_sparse.classical.maps import cast_vault, look_up, to_pixel
 from cranial_sparse.classical.pose import estimate_pose
-from cranial_sparse.classical.radial import (
-    FIELD_LEVEL,
-    find_defect,
-    hole_box,
-    radial_completer,
-    vault_field,
-)
+from cranial_sparse.classical.radial import FIELD_LEVEL, hole_box, radial_completer, vault_field
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.classical.tps.completer import Completed, complete_tables
 from cranial_sparse.classical.tps.orbit import bend_orbit

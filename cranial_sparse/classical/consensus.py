@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from cranial_sparse.classical.hole import Defect, posed_defect
 from cranial_sparse.classical.maps import PIXEL_MM
-from cranial_sparse.classical.radial import Defect, Vault, complete_vault, completed_field, posed_defect
+from cranial_sparse.classical.radial import Vault, complete_vault, completed_field
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.tps.completer import complete_tables
 from cranial_sparse.classical.tps.template import template

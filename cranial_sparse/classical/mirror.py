@@ -12,17 +12,11 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
+from cranial_sparse.classical.hole import find_defect, find_hole
 from cranial_sparse.classical.maps import PIXEL_MM, Rays, cast_vault, directions
 from cranial_sparse.classical.orbital import Orbit, orbital_share, signed_distance
 from cranial_sparse.classical.pose import estimate_pose
-from cranial_sparse.classical.radial import (
-    FIELD_LEVEL,
-    Vault,
-    find_defect,
-    find_hole,
-    hole_box,
-    vault_field,
-)
+from cranial_sparse.classical.radial import FIELD_LEVEL, Vault, hole_box, vault_field
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
 from cranial_sparse.classical.symmetry import NEIGHBOURHOOD, other_side, symmetric_pose
 from cranial_sparse.completion.completer import Field

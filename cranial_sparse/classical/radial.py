@@ -6,53 +6,24 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, binary_opening, distance_transform_edt, label
+from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, complete_map_and_spread, conditional_mean
-from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast_vault, directions, look_up, to_pixel
-from cranial_sparse.classical.orbital import SHIPPED_ORBIT, Orbit, OrbitSettings, complete_orbit, distance_at
-from cranial_sparse.classical.pose import estimate_pose
+from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, complete_map_and_spread
+from cranial_sparse.classical.hole import Defect, posed_defect
+from cranial_sparse.classical.maps import PIXEL_MM, Rays, directions, look_up, to_pixel
+from cranial_sparse.classical.orbital import Orbit, complete_orbit, distance_at
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.classical.settings import SHIPPED_SETTINGS, RadialSettings
 from cranial_sparse.classical.uncertainty import Overlap, expected_overlap
-from cranial_sparse.classical.walls import without_walls
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.geometry import Geometry, Volume
 
-OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.7)
-THICKNESS_KERNEL = Kernel(length=40.0, noise=0.5, mirror=0.7, short=12.0)
-BENDING_KERNEL = Kernel(length=40.0, noise=1.0, mirror=0.0)
-BENDING, BENDINGS = 5, 3  # every fifth pixel, about 10 mm apart, is enough to see where a vault goes
-OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fixture, or another bone
 # The outer map's residual was measured on the skulls that its modes were made of: left-out skulls err 2.1 times as far
 # as the Gaussian says (root mean square over 24 defects in train), which changes no mean.
 OVERCONFIDENT = 2.1
 SWOLLEN_REACH = 6.0  # mm from the hole: a rim that partial volume swells is no wider
 FIELD_LEVEL = 1  # 0.9 mm: the surface is smooth, so its zero crossing interpolates well
-
-
-@dataclass(frozen=True)
-class RadialSettings:
-    """What is chosen by cross-validation; experiments.cross_validate compares other values."""
-
-    outer: Kernel = OUTER_KERNEL
-    thickness: Kernel = THICKNESS_KERNEL
-    bending: Kernel = BENDING_KERNEL
-    orbit: OrbitSettings = SHIPPED_ORBIT
-    smallest_hole: float = 500.0  # mm² of outer table; smaller gaps are sutures, vessels and thin bone
-    missed: float = 4.0  # mm below the expected table: no table was met
-    wall: float = 1.25  # mm below it, within a hole's rim: the wall of the cut was met
-    logit_per_mm: float = 2.0  # logits are signed distance over half a millimetre, about the error of the maps
-    rim: float = 4.0  # mm: the field claims bone this far over the rim, where a cut is oblique, and fades out beyond
-    completed: float = 12.0  # mm: the maps are completed this far over the rim, for the field to fade on
-    upright: float = (
-        0.85  # cosine: near the hole, where bone lies less straight outward, the ray met the wall of the cut
-    )
-    swollen: float = 0.2  # mm: with a median of more above what bone farther away tells, the rim is not believed
-    reading: float = 2.5  # mm: near the hole, a thickness farther than this from the expected one is not believed
-
-
-SHIPPED_SETTINGS = RadialSettings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,77 +43,6 @@ class Vault:
     def beyond(self) -> NDArray[np.float64]:
         """Distance from the hole, mm [P, P], 0 inside."""
         return distance_transform_edt(~self.hole) * PIXEL_MM
-
-
-def expected_outer(
-    skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
-) -> NDArray[np.float64]:
-    """Where the outer table [P, P] of this skull (bool [X, Y, Z]) should be; no defect mask needed.
-
-    The table ``fitted`` [P, P] with the pose bends to the bone within 6 mm of it, and again: an unusual occiput is
-    reached from its sides, while a hole and a fixture, with no bone near the surface, are bridged.
-    """
-    row, column = np.indices((PIXELS, PIXELS))
-    inside = directions()[1]
-    thin = (row % BENDING == 0) & (column % BENDING == 0) & inside & (model.presence > 0.5)
-    expected = fitted.copy()
-    for target in (thin,) * BENDINGS + (inside,):
-        rays = cast_vault(skull, pose, expected, OFF_SURFACE, pixels=thin)
-        met = np.isfinite(rays.outer)
-        if met.any():
-            expected[target] = conditional_mean(rays.outer, met, target, model.outer, model.surface, settings.bending)
-    return expected
-
-
-def find_hole(
-    rays: Rays, expected: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
-) -> NDArray[np.bool_]:
-    """Pixels [P, P] where bone is missing near the ``expected`` table [P, P] although skulls have some there.
-
-    A hole is a large region where practically every skull has bone; from there it grows to pixels where most have,
-    and to those where the ray met the wall of the cut, a little below the table.
-    """
-    table = directions()[1] & rays.in_view
-    missing = table & (model.presence > 0.8) & _absent(rays, expected, settings.missed)
-    # a gap as narrow as a suture or a slice of thin bone is not a defect
-    regions, count = label(binary_opening(missing, iterations=2))
-    area = np.bincount(regions[model.presence > 0.99], minlength=count + 1) * PIXEL_MM**2
-    large = area >= settings.smallest_hole
-    large[0] = False
-    wall = table & (model.presence > 0.5) & _absent(rays, expected, settings.wall)
-    return binary_dilation(large[regions], iterations=3, mask=missing | wall)
-
-
-def _absent(rays: Rays, expected: NDArray, depth: float) -> NDArray[np.bool_]:
-    return ~np.isfinite(rays.outer) | (rays.outer < expected - depth)
-
-
-@dataclass(frozen=True, eq=False)
-class Defect:
-    """What every system starts from: where the head is, the ``expected`` outer table [P, P] (mm), what rays met near it
-    (walls of the cut are no inner table: NaN), and the ``hole`` [P, P]."""
-
-    pose: Pose
-    expected: NDArray[np.float64]
-    rays: Rays
-    hole: NDArray[np.bool_]
-
-
-def find_defect(
-    skull: Volume, pose: Pose, fitted: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS
-) -> Defect | None:
-    """The defect of a ``skull`` (bool [X, Y, Z]) from its pose and the table ``fitted`` [P, P] with it; None without one."""
-    expected = expected_outer(skull, pose, fitted, model, settings)
-    rays = cast_vault(skull, pose, expected, OFF_SURFACE)
-    hole = find_hole(rays, expected, model, settings)
-    if not hole.any():
-        return None
-    return Defect(pose, expected, without_walls(skull, pose, rays, hole, expected, settings.upright), hole)
-
-
-def posed_defect(skull: Volume, model: RadialModel) -> Defect | None:
-    """As find_defect, with the pose that estimate_pose finds. Raises as that does."""
-    return find_defect(skull, *estimate_pose(skull, model.outer), model)
 
 
 def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS) -> Vault:

@@ -16,8 +16,9 @@ from cranial_sparse.classical.consensus import (
     consensus_completer,
     template_share,
 )
+from cranial_sparse.classical.hole import posed_defect
 from cranial_sparse.classical.maps import PIXEL_MM, PIXELS
-from cranial_sparse.classical.radial import Vault, posed_defect
+from cranial_sparse.classical.radial import Vault
 from cranial_sparse.classical.radial_model import shipped_model
 from cranial_sparse.completion.pipeline import complete
 from cranial_sparse.errors import InputError

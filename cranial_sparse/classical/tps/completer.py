@@ -6,15 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cranial_sparse.classical.hole import Defect, posed_defect
 from cranial_sparse.classical.maps import Rays
-from cranial_sparse.classical.radial import (
-    FIELD_LEVEL,
-    Defect,
-    Vault,
-    hole_box,
-    posed_defect,
-    vault_field,
-)
+from cranial_sparse.classical.radial import FIELD_LEVEL, Vault, hole_box, vault_field
 from cranial_sparse.classical.radial_model import PosedMaps, RadialModel, shipped_model
 from cranial_sparse.classical.tps.landmarks import canonical_landmarks
 from cranial_sparse.classical.tps.orbit import bend_orbit
