@@ -7,7 +7,7 @@ Williams, Gaussian Processes for Machine Learning, 2006, eq. 2.19, with a low-ra
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from torch import Tensor
 from cranial_sparse.classical.maps import PIXEL_MM
 
 IMPUTATIONS = 4
+REWEIGHTINGS = 2
 DENSE = ((5.0, 1), (14.0, 2), (40.0, 4))  # mm from the hole, and every how manieth pixel is read up to there
 SPARSE = ((10.0, 2), (40.0, 4))
 CHUNK = 4096  # pixels at a time: matrices between all of a hole and all that is known of it take gigabytes
@@ -33,6 +34,7 @@ class Kernel:
     noise: float  # mm, measurement noise of one pixel
     mirror: float  # correlation with the opposite side, relative to the same side
     short: float = 0.0  # mm, of a second Matérn that has half of the variance; 0: there is none
+    outlier: float = np.inf  # standard deviations from what the others tell, beyond which a reading has more noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,7 @@ def complete_map_and_spread(
     """As complete_map, and the standard deviation (mm) of each pixel besides, from fewer readings, since it takes longer and
     need not be known as well."""
     mean = complete_map(values, known, hole, model, surface, kernel)
+    kernel = replace(kernel, outlier=np.inf)  # a spread hardly depends on what was read
     return mean, conditional(values, known & _conditioning_pixels(hole, SPARSE), hole, model, surface, kernel)[1]
 
 
@@ -116,10 +119,9 @@ def _conditional(
         raise ValueError("known: expected some pixels to condition on, got none")
     known = np.nonzero(data)
     covariance = _covariance(known, known, model, surface, kernel)
-    covariance.diagonal().add_(kernel.noise**2)
-    root = torch.linalg.cholesky(covariance)
-    deviation = torch.from_numpy(values[known] - model.mean[known]).double()[:, None]
-    weights = torch.cholesky_solve(deviation, root)
+    deviation = torch.from_numpy(values[known] - model.mean[known]).double()
+    root = _root(covariance, _noise(covariance, deviation, kernel))
+    weights = torch.cholesky_solve(deviation[:, None], root)
     root = root.float()  # a standard deviation needs no more, and takes half the time
     means, deviations = [], []
     for at in _chunks(np.nonzero(target)):
@@ -131,6 +133,32 @@ def _conditional(
             deviations.append(variance.clamp_(min=0).sqrt_().numpy())
     none = [np.zeros(0)]
     return np.concatenate(means or none), np.concatenate(deviations or none)
+
+
+def _root(covariance: Tensor, noise: Tensor) -> Tensor:
+    """Cholesky factor [K, K] of a covariance [K, K] and the variances of independent ``noise`` [K]; mm²."""
+    whole = covariance.clone()
+    whole.diagonal().add_(noise)
+    return torch.linalg.cholesky(whole)
+
+
+def _noise(covariance: Tensor, deviation: Tensor, kernel: Kernel) -> Tensor:
+    """Variance of the noise of each reading [K], mm²: the kernel's, and more where a ``deviation`` [K] from the mean is
+    farther than ``outlier`` standard deviations from what all others tell of it, so much that it no longer is.
+
+    Bumps, debris and a wrong table would otherwise bend a map that follows every reading. Left out one by one in closed
+    form: Rasmussen and Williams, eqs. 5.10 to 5.12.
+    """
+    least = kernel.noise**2
+    noise = torch.full_like(deviation, least)
+    if np.isinf(kernel.outlier):
+        return noise
+    for _ in range(REWEIGHTINGS):
+        inverse = torch.cholesky_inverse(_root(covariance, noise))
+        variance = 1 / inverse.diagonal()  # of a reading, given the others
+        error = (inverse @ deviation) * variance
+        noise = least + (error.square() / kernel.outlier**2 - (variance - noise + least)).clamp_(min=0)
+    return noise
 
 
 def _chunks(pixels: Pixels) -> Iterator[Pixels]:

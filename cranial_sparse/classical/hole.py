@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_opening, label
 
+from cranial_sparse.classical.fixtures import without_fixtures
 from cranial_sparse.classical.gaussian import conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast_vault, directions
 from cranial_sparse.classical.pose import estimate_pose
@@ -76,7 +77,7 @@ def _absent(rays: Rays, expected: NDArray, depth: float) -> NDArray[np.bool_]:
 @dataclass(frozen=True, eq=False)
 class Defect:
     """What every system starts from: where the head is, the ``expected`` outer table [P, P] (mm), what rays met near it
-    (walls of the cut are no inner table: NaN), and the ``hole`` [P, P]."""
+    (walls of the cut are no inner table, fixtures none at all: NaN), and the ``hole`` [P, P]."""
 
     pose: Pose
     expected: NDArray[np.float64]
@@ -93,7 +94,8 @@ def find_defect(
     hole = find_hole(rays, expected, model, settings)
     if not hole.any():
         return None
-    return Defect(pose, expected, without_walls(skull, pose, rays, hole, expected, settings.upright), hole)
+    rays = without_fixtures(without_walls(skull, pose, rays, hole, expected, settings.upright), expected, hole)
+    return Defect(pose, expected, rays, hole)
 
 
 def posed_defect(skull: Volume, model: RadialModel) -> Defect | None:

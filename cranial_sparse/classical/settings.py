@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from cranial_sparse.classical.gaussian import Kernel
 from cranial_sparse.classical.orbital import SHIPPED_ORBIT, OrbitSettings
 
-OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.7)
-THICKNESS_KERNEL = Kernel(length=40.0, noise=0.5, mirror=0.7, short=12.0)
+OUTER_KERNEL = Kernel(length=40.0, noise=0.2, mirror=0.7, outlier=2.0)
+THICKNESS_KERNEL = Kernel(length=40.0, noise=0.5, mirror=0.7, short=12.0, outlier=2.0)
 BENDING_KERNEL = Kernel(length=40.0, noise=1.0, mirror=0.0)
 
 

@@ -20,9 +20,9 @@ class System:
 
 
 SYSTEMS = {
-    "radial": System(radial.radial_completer, (radial_model.WEIGHTS,), revision=5),
+    "radial": System(radial.radial_completer, (radial_model.WEIGHTS,), revision=6),
     "ssm": System(ssm.ssm_completer, (radial_model.WEIGHTS, ssm_model.WEIGHTS)),
-    "tps": System(tps.tps_completer, (radial_model.WEIGHTS,), revision=3),
-    "consensus": System(consensus.consensus_completer, (radial_model.WEIGHTS,), revision=6),
-    "mirror": System(mirror.mirror_completer, (radial_model.WEIGHTS,), revision=2),
+    "tps": System(tps.tps_completer, (radial_model.WEIGHTS,), revision=4),
+    "consensus": System(consensus.consensus_completer, (radial_model.WEIGHTS,), revision=7),
+    "mirror": System(mirror.mirror_completer, (radial_model.WEIGHTS,), revision=3),
 }

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from cranial_sparse.classical import gaussian
 from cranial_sparse.classical.gaussian import (
@@ -126,6 +127,52 @@ def test_the_middle_of_a_hole_is_less_sure_than_its_rim() -> None:
     spread[hole()] = found
     assert spread[72, 102] > 2 * spread[60, 102] > 0
     assert spread.max() < np.sqrt(1 + KERNEL.mirror)
+
+
+def drawn(seed: int) -> tuple[MapModel, np.ndarray, np.ndarray]:
+    """A model without modes, a map [P, P] drawn from it with noise of 0.1 mm where ``known``, and those pixels."""
+    rng = np.random.default_rng(seed)
+    model = MapModel(np.full((PIXELS, PIXELS), 90.0), np.zeros((1, PIXELS, PIXELS)), np.ones((PIXELS, PIXELS)))
+    known = np.zeros((PIXELS, PIXELS), bool)
+    known[50:95:3, 80:125:3] = True
+    known &= ~hole()
+    covariance = gaussian._covariance(np.nonzero(known), np.nonzero(known), model, SURFACE, KERNEL).numpy()
+    values = model.mean.astype(float).copy()
+    values[known] += np.linalg.cholesky(covariance + 0.01 * np.eye(len(covariance))) @ rng.normal(size=len(covariance))
+    return model, values, known
+
+
+def test_noise_of_an_outlier_makes_it_as_likely_as_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left out by hand, each reading is within two standard deviations of the others, its noise included."""
+    model, values, known = drawn(0)
+    readings = np.nonzero(known)
+    deviation = torch.from_numpy(values[readings] - model.mean[readings])
+    deviation[[5, 40]] += torch.tensor([3.0, -2.0])
+    covariance = gaussian._covariance(readings, readings, model, SURFACE, KERNEL)
+    monkeypatch.setattr(gaussian, "REWEIGHTINGS", 20)  # what two of them are on the way to
+    noise = gaussian._noise(covariance, deviation, replace(KERNEL, outlier=2.0))
+    assert (noise[[5, 40]] > 1).all()
+    assert (noise < 0.011).float().mean() > 0.85
+    for k in (5, 40, 7):
+        others = [i for i in range(len(noise)) if i != k]
+        row = covariance[k, others]
+        inverse = torch.linalg.inv(covariance[others][:, others] + torch.diag(noise[others]))
+        error = deviation[k] - row @ inverse @ deviation[others]
+        variance = covariance[k, k] - row @ inverse @ row + noise[k]
+        assert abs(error) <= 2.05 * variance.sqrt()
+    assert (gaussian._noise(covariance, deviation, KERNEL) == KERNEL.noise**2).all()
+
+
+def test_a_map_is_not_bent_by_a_bump() -> None:
+    """Regression: one pin, six millimetres high, moved the completed table by three."""
+    model, values, known = drawn(1)
+    clean = conditional_mean(values, known, hole(), model, SURFACE, KERNEL)
+    row, column = np.argwhere(known)[np.linalg.norm(np.argwhere(known) - [72, 86], axis=1).argmin()]
+    values[row, column] += 6
+    bent = conditional_mean(values, known, hole(), model, SURFACE, KERNEL)
+    robust = conditional_mean(values, known, hole(), model, SURFACE, replace(KERNEL, outlier=2.0))
+    assert np.abs(bent - clean).max() > 0.5
+    assert np.abs(robust - clean).max() < 0.25 * np.abs(bent - clean).max()
 
 
 def test_fitting_recovers_modes_although_pixels_are_missing() -> None:
