@@ -9,18 +9,18 @@ from scipy.ndimage import binary_dilation
 from cranial_sparse.classical.maps import PIXEL_MM, Rays
 
 AROUND, EVERY = 16.0, 2  # mm around a pixel, and every how manieth one there, that its height is compared with
-STANDS_OUT = 2.5  # mm above the median of them
 FOOT = 2  # pixels around, which may show a side of it
 
 
-def without_fixtures(rays: Rays, expected: NDArray, hole: NDArray) -> Rays:
-    """``rays`` [P, P] without the readings (NaN) of what stands out by more than STANDS_OUT from its neighbours.
+def without_fixtures(rays: Rays, expected: NDArray, hole: NDArray, stands_out: float) -> Rays:
+    """``rays`` [P, P] without the readings (NaN) of what stands out by more than ``stands_out`` mm from its
+    neighbours.
 
     Heights are over the ``expected`` outer table [P, P] (mm), so that a steep vault does not count as one; the ``hole``
     [P, P] is no neighbour.
     """
     height = np.where(hole, np.nan, rays.outer - expected)
-    proud = rays.outer - expected - local_median(height) > STANDS_OUT  # False where either is NaN
+    proud = rays.outer - expected - local_median(height) > stands_out  # False where either is NaN
     fixture = binary_dilation(proud, iterations=FOOT)
     return replace(rays, outer=np.where(fixture, np.nan, rays.outer), inner=np.where(fixture, np.nan, rays.inner))
 

@@ -94,8 +94,8 @@ def find_defect(
     hole = find_hole(rays, expected, model, settings)
     if not hole.any():
         return None
-    rays = without_fixtures(without_walls(skull, pose, rays, hole, expected, settings.upright), expected, hole)
-    return Defect(pose, expected, rays, hole)
+    tables = without_walls(skull, pose, rays, hole, expected, settings.upright)
+    return Defect(pose, expected, without_fixtures(tables, expected, hole, settings.stands_out), hole)
 
 
 def posed_defect(skull: Volume, model: RadialModel) -> Defect | None:

@@ -28,6 +28,7 @@ class RadialSettings:
     upright: float = (
         0.85  # cosine: near the hole, where bone lies less straight outward, the ray met the wall of the cut
     )
+    stands_out: float = 2.5  # mm above its neighbours: a fixture, or debris
     swollen: float = 0.2  # mm: with a median of more above what bone farther away tells, the rim is not believed
     reading: float = 2.5  # mm: near the hole, a thickness farther than this from the expected one is not believed
 

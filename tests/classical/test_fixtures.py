@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cranial_sparse.classical.fixtures import FOOT, STANDS_OUT, local_median, without_fixtures
+from cranial_sparse.classical.fixtures import FOOT, local_median, without_fixtures
 from cranial_sparse.classical.maps import PIXELS, Rays
 
+STANDS_OUT = 2.5  # mm
 ROW, COLUMN = np.indices((PIXELS, PIXELS))
 EXPECTED = 80 + 0.1 * ROW - 0.05 * COLUMN  # a tilted table
 NO_HOLE = np.zeros((PIXELS, PIXELS), bool)
@@ -19,7 +20,7 @@ def disc(row: int, column: int, radius: float) -> np.ndarray:
 
 def kept(outer: np.ndarray, hole: np.ndarray = NO_HOLE) -> np.ndarray:
     rays = Rays(outer, outer - 6, np.ones_like(hole))
-    left = without_fixtures(rays, EXPECTED, hole)
+    left = without_fixtures(rays, EXPECTED, hole, STANDS_OUT)
     np.testing.assert_array_equal(np.isfinite(left.outer), np.isfinite(left.inner))
     known = np.isfinite(left.outer)
     np.testing.assert_array_equal(left.outer[known], outer[known])
