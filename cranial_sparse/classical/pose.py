@@ -25,7 +25,8 @@ LARGEST_TURN = 0.05  # rad in one step, so that the first steps, far from linear
 # skulls, whole, with their own defect and with others cut, and on slices of 5 mm; 0.44 on a box of 150 mm, 0.15 to 0.48
 # on noise. Their sizes are 0.92 to 1.05 of the mean; 1.32 to 1.51 with the spacing 1.5 times too long.
 NEAR, LEAST_NEAR = 4.0, 0.6
-# 0.93 and more where 48 heads with a defect were found that had been turned by 20, 35 and 50 degrees; 0.70 to 0.84 where not.
+# 0.93 and more where heads with a defect were found that had been turned by 20, 35 and 50 degrees (38 of 48); 0.54 to 0.84 where
+# not, also by 110 (none of 16).
 FOUND_NEAR = 0.9
 SMALLEST, LARGEST = 0.8, 1.25
 NO_VAULT = f"less than {LEAST_VAULT:.0%} of the vault is in view; give a scan that shows the vault above the orbits"
