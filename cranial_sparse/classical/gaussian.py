@@ -22,7 +22,7 @@ IMPUTATIONS = 4
 REWEIGHTINGS = 2
 DENSE = ((5.0, 1), (14.0, 2), (40.0, 4))  # mm from the hole, and every how manieth pixel is read up to there
 SPARSE = ((10.0, 2), (40.0, 4))
-CHUNK = 4096  # pixels at a time: matrices between all of a hole and all that is known of it take gigabytes
+CHUNK = 512  # pixels at a time: matrices between all of a hole and all that is known take gigabytes, and new memory takes time
 Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
 
@@ -76,14 +76,21 @@ def fit_map_model(maps: NDArray, valid: NDArray, modes: int) -> MapModel:
 
 
 def complete_map(
-    values: NDArray, known: NDArray, hole: NDArray, model: MapModel, surface: NDArray, kernel: Kernel
+    values: NDArray,
+    known: NDArray,
+    hole: NDArray,
+    model: MapModel,
+    surface: NDArray,
+    kernel: Kernel,
+    at: NDArray | None = None,
 ) -> NDArray[np.float64]:
-    """Conditional mean (mm) at the pixels of ``hole``, in the order of ``np.nonzero(hole)``.
+    """Conditional mean (mm) at the pixels of ``hole``, or those ``at`` [P, P] alone, in the order of np.nonzero.
 
     ``values`` [P, P] are read where ``known``: at every pixel by the hole, every eighth far away.
     ``surface`` [P, P, 3] is where the pixels are (mm), for distances. Raises ValueError where nothing is known.
     """
-    return conditional_mean(values, known & _conditioning_pixels(hole, DENSE), hole, model, surface, kernel)
+    data = known & _conditioning_pixels(hole, DENSE)
+    return conditional_mean(values, data, hole if at is None else at, model, surface, kernel)
 
 
 def complete_map_and_spread(
@@ -147,18 +154,23 @@ def _noise(covariance: Tensor, deviation: Tensor, kernel: Kernel) -> Tensor:
     farther than ``outlier`` standard deviations from what all others tell of it, so much that it no longer is.
 
     Bumps, debris and a wrong table would otherwise bend a map that follows every reading. Left out one by one in closed
-    form: Rasmussen and Williams, eqs. 5.10 to 5.12.
+    form: Rasmussen and Williams, eqs. 5.10 to 5.12, and A.9 (Woodbury), since few readings change: one inverse will do.
     """
     least = kernel.noise**2
-    noise = torch.full_like(deviation, least)
+    more = torch.zeros_like(deviation)
     if np.isinf(kernel.outlier):
-        return noise
+        return more + least
+    inverse = torch.cholesky_inverse(_root(covariance, more + least))
+    weights, diagonal = inverse @ deviation, inverse.diagonal()
     for _ in range(REWEIGHTINGS):
-        inverse = torch.cholesky_inverse(_root(covariance, noise))
-        variance = 1 / inverse.diagonal()  # of a reading, given the others
-        error = (inverse @ deviation) * variance
-        noise = least + (error.square() / kernel.outlier**2 - (variance - noise + least)).clamp_(min=0)
-    return noise
+        noisy = more > 0
+        part = inverse[:, noisy]
+        root = _root(part[noisy], 1 / more[noisy])
+        variance = 1 / (diagonal - torch.linalg.solve_triangular(root, part.T, upper=False).square().sum(0))
+        error = (weights - part @ torch.cholesky_solve(weights[noisy, None], root)[:, 0]) * variance
+        # variance is that of a reading, given the others, its noise included
+        more = (error.square() / kernel.outlier**2 - (variance - more)).clamp_(min=0)
+    return more + least
 
 
 def _chunks(pixels: Pixels) -> Iterator[Pixels]:

@@ -20,7 +20,8 @@ from cranial_sparse.geometry import Volume
 BENDING, BENDINGS = 5, 3  # every fifth pixel, about 10 mm apart, is enough to see where a vault goes
 OFF_SURFACE = 6.0  # mm: bone farther than this from the expected table is a fixture, or another bone
 # Where the orbits of a head can be, in canonical directions. Eight that were taken for holes, in 5 of 277 whole train
-# skulls, most of them stretched to other proportions, end at 0.16 and take 950 mm² of table at most; 211 defects end at 0.20 at least and take 1,500.
+# skulls, most of them stretched to other proportions, end at 0.16 and take 950 mm² of table at most; 211 defects end at
+# 0.20 at least and take 1,500.
 ORBITS, FRONT = 0.2, -0.5  # most up, and least forward
 
 

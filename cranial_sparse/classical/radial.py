@@ -57,9 +57,10 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
     # the hole wrong: it is completed from farther away first, and then again with those readings that agree.
     plausible = outside & (thickness > 1) & (thickness < 21)
     safe = plausible & ~binary_dilation(hole, iterations=4)
-    thick = _filled(thickness, safe, region, model.thickness, model, settings.thickness)
-    off = np.maximum(np.abs(thickness - thick), np.abs(rays.outer - outer))
-    agreeing = plausible & region & (off < settings.reading)
+    rim = plausible & region
+    told = _told(thickness, safe, region, rim, model.thickness, model, settings.thickness)
+    off = np.maximum(np.abs(thickness - told), np.abs(rays.outer - outer))
+    agreeing = rim & (off < settings.reading)
     thick, spread = _filled_and_spread(thickness, safe | agreeing, region, model.thickness, model, settings.thickness)
     return Vault(outer, np.maximum(thick, 1.5), hole, outer_spread, np.hypot(outer_spread, spread))
 
@@ -74,16 +75,17 @@ def swollen_rim(
     near = outside & (distance_transform_edt(~hole) * PIXEL_MM < SWOLLEN_REACH)
     if not near.any() or not (outside & ~near).any():
         return np.zeros_like(near)
-    told = _filled(rays.outer, outside & ~near, region, model.outer, model, settings.outer)
+    told = _told(rays.outer, outside & ~near, region, near, model.outer, model, settings.outer)
     return near & (np.median((rays.outer - told)[near]) > settings.swollen)
 
 
-def _filled(
-    values: NDArray, known: NDArray, region: NDArray, part: MapModel, model: RadialModel, kernel: Kernel
+def _told(
+    values: NDArray, known: NDArray, region: NDArray, at: NDArray, part: MapModel, model: RadialModel, kernel: Kernel
 ) -> NDArray[np.float64]:
-    filled = part.mean.astype(np.float64)
-    filled[region] = complete_map(np.nan_to_num(values), known, region, part, model.surface, kernel)
-    return filled
+    """What is ``known`` [P, P] around the ``region`` tells of the pixels ``at`` [P, P]; the mean elsewhere."""
+    told = part.mean.astype(np.float64)
+    told[at] = complete_map(np.nan_to_num(values), known, region, part, model.surface, kernel, at)
+    return told
 
 
 def _filled_and_spread(

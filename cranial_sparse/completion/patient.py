@@ -13,6 +13,7 @@ from scipy.ndimage import (
 
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.geometry import Geometry, Volume
+from cranial_sparse.metrics.boxes import bounding_box
 
 ABSENT = -10.0  # logit of what a field says nothing about
 SMALLEST_PART = 0.1  # of the largest part: a second defect is kept, a crumb is not
@@ -22,10 +23,14 @@ SHELL = 1.5  # mm: along an axis with longer voxels, two of them are no shell bu
 def patient_logits(field: Field, patient: Geometry) -> tuple[NDArray[np.float32], tuple[slice, slice, slice]]:
     """``field`` interpolated trilinearly at the patient's voxels: logits of a box and where the box is.
 
-    The box covers the field's lattice and is clipped to the scan; it is empty where they do not meet.
+    The box holds whatever is positive and is clipped to the scan; it is empty where there is nothing.
     """
     pose = field.pose
-    corners = np.stack(np.meshgrid(*((0, n - 1) for n in field.geometry.shape), indexing="ij"), -1).reshape(-1, 3)
+    bone = bounding_box(field.logits.numpy() > 0)
+    if bone is None:
+        return np.zeros((0, 0, 0), np.float32), (slice(0), slice(0), slice(0))
+    # interpolation is positive up to a voxel farther
+    corners = np.where(list(np.ndindex(2, 2, 2)), [side.stop for side in bone], [side.start - 1 for side in bone])
     index = patient.to_index(pose.to_patient(field.geometry.to_physical(corners)))
     low = np.clip(np.floor(index.min(0)).astype(int), 0, patient.shape)
     high = np.clip(np.ceil(index.max(0)).astype(int) + 1, 0, patient.shape)
