@@ -8,7 +8,7 @@ from pathlib import Path
 HOME = Path(__file__).parent
 NAMES = (
     "dense_vs_sparse", "convolution", "upsampling", "completion", "scaling", "backends", "levels", "landmarks",
-    "leaderboard", "implants", "cases",
+    "leaderboard", "robustness", "implants", "cases",
 )  # fmt: skip
 EXAMPLES = """
 examples:

@@ -8,7 +8,7 @@ seed (cranial_sparse/classical/folds.py). The pose comes from the shipped mode c
 A file of variants gives each a name and what differs from the shipped values, the shipped ones first:
   shipped: {}
   outer 10: {modes: {outer: 10}}                      # counts of radial_model.Modes
-  smooth: {settings: {outer: {length: 60}, rim: 6}}   # values of settings.RadialSettings
+  smooth: {settings: {outer: {length: 60}, rim: 6}}   # values of radial_settings.RadialSettings
 With --system ssm and the distance fields that experiments.build_ssm kept, variants are of the statistical shape model:
   fewer: {modes: 40, fit: {ridge: 100}}               # ssm_model.MODES and values of ssm.Fit
 With --system consensus:
@@ -39,7 +39,7 @@ from cranial_sparse.classical.mirror import SHIPPED_MIRROR, MirrorSettings, mirr
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial import radial_field
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, Modes
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS, RadialSettings
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS, RadialSettings
 from cranial_sparse.classical.ssm import SHIPPED_FIT, Fit, ssm_field
 from cranial_sparse.classical.ssm_model import MODES
 from cranial_sparse.classical.tps.completer import tps_field

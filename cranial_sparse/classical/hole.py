@@ -12,7 +12,7 @@ from cranial_sparse.classical.gaussian import conditional_mean
 from cranial_sparse.classical.maps import PIXEL_MM, PIXELS, Rays, cast_vault, directions
 from cranial_sparse.classical.pose import estimate_pose
 from cranial_sparse.classical.radial_model import RadialModel
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS, RadialSettings
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS, RadialSettings
 from cranial_sparse.classical.walls import without_walls
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.geometry import Volume

@@ -1,5 +1,7 @@
 """Find a skull's pose by laying its outer table onto the radial shape model."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -25,14 +27,21 @@ LARGEST_TURN = 0.05  # rad in one step, so that the first steps, far from linear
 # skulls, whole, with their own defect and with others cut, and on slices of 5 mm; 0.44 on a box of 150 mm, 0.15 to 0.48
 # on noise. Their sizes are 0.92 to 1.05 of the mean; 1.32 to 1.51 with the spacing 1.5 times too long.
 NEAR, LEAST_NEAR = 4.0, 0.6
-# 0.93 and more where heads with a defect were found that had been turned by 20, 35 and 50 degrees (38 of 48); 0.54 to 0.84 where
-# not, also by 110 (none of 16).
+# 0.93 and more where heads with a defect were found that had been turned by 20, 35 and 50 degrees (38 of 48); 0.54 to
+# 0.84 where not, also by 110 (none of 16).
 FOUND_NEAR = 0.9
 SMALLEST, LARGEST = 0.8, 1.25
 NO_VAULT = f"less than {LEAST_VAULT:.0%} of the vault is in view; give a scan that shows the vault above the orbits"
 
-Fit = tuple[float, Pose, NDArray[np.float64], float]
-"""Cost, pose, outer radius [P, P] (mm), and of the rays that meet bone the share that does so near it."""
+
+class Fit(NamedTuple):
+    """Where a head was found: ``cost``, ``pose``, ``outer`` radius [P, P] (mm), and of the rays that meet bone the share
+    that does so ``near`` it."""
+
+    cost: float
+    pose: Pose
+    outer: NDArray[np.float64]
+    near: float
 
 
 def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.float64]]:
@@ -46,11 +55,11 @@ def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.floa
     Raises InputError where there is no bone, too little vault is in view, or it does not look like a skull.
     """
     found = _fit_upright(skull, model)
-    if found is None or found[3] < FOUND_NEAR:
+    if found is None or found.near < FOUND_NEAR:
         found = _fit_turned(skull, model) or found
     if found is None:
         raise InputError(NO_VAULT)
-    _, pose, outer, near = found
+    pose, outer, near = found.pose, found.outer, found.near
     size = float(np.mean(outer / model.mean))
     if not SMALLEST <= size <= LARGEST:
         raise InputError(
@@ -74,14 +83,14 @@ def fit_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.float64],
     found = _fit_upright(skull, model)
     if found is None:
         raise InputError(NO_VAULT)
-    return found[1:]
+    return found.pose, found.outer, found.near
 
 
 def _fit_upright(skull: Volume, model: MapModel) -> Fit | None:
     guess = first_guess(skull)
     starts = [Pose(Rotation.from_rotvec([pitch, 0, 0]).as_matrix() @ guess.rotation, guess.centre) for pitch in PITCHES]
     fits = [fit for start in starts if (fit := _fit_from(start, guess, skull, model, _sparse_directions(3), ROUNDS))]
-    return min(fits, key=lambda fit: fit[0]) if fits else None
+    return min(fits, key=lambda fit: fit.cost) if fits else None
 
 
 def _fit_turned(skull: Volume, model: MapModel) -> Fit | None:
@@ -91,11 +100,11 @@ def _fit_turned(skull: Volume, model: MapModel) -> Fit | None:
     def attempt(rotation: NDArray) -> Attempt | None:
         start = first_guess(skull, rotation)
         fit = _fit_from(start, start, skull, model, few, ROUNDS // 2)
-        return (fit[0] * CORRELATED / (len(few) * UNSURE**2), fit[1]) if fit else None
+        return (fit.cost * CORRELATED / (len(few) * UNSURE**2), fit.pose) if fit else None
 
     for pose in turned_poses(attempt):
         fit = _fit_from(pose, pose, skull, model, _sparse_directions(3), ROUNDS)
-        if fit and fit[3] >= FOUND_NEAR:
+        if fit and fit.near >= FOUND_NEAR:
             return fit
     return None
 
@@ -120,7 +129,7 @@ def _fit_from(
     state, precision = _state(pose, guess, shape)
     near = np.abs(error[np.isfinite(error)]) < NEAR
     cost = float(misfit.sum() / CORRELATED + precision @ state**2)
-    return cost, pose, outer, float(near.sum() / max(1, near.size))
+    return Fit(cost, pose, outer, float(near.sum() / max(1, near.size)))
 
 
 def _state(pose: Pose, guess: Pose, shape: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

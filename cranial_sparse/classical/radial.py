@@ -13,7 +13,7 @@ from cranial_sparse.classical.hole import Defect, posed_defect
 from cranial_sparse.classical.maps import PIXEL_MM, Rays, directions, look_up, to_pixel
 from cranial_sparse.classical.orbital import Orbit, complete_orbit, distance_at
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS, RadialSettings
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS, RadialSettings
 from cranial_sparse.classical.uncertainty import Overlap, expected_overlap
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice

@@ -17,7 +17,7 @@ from cranial_sparse.classical.maps import PIXEL_MM, look_up, to_pixel
 from cranial_sparse.classical.orbital import places, signed_distance
 from cranial_sparse.classical.radial import FIELD_LEVEL, Vault, hole_box
 from cranial_sparse.classical.radial_model import RadialModel, shipped_model
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS
 from cranial_sparse.classical.ssm_model import BOX, CLIP, ShapeModel, shipped_shape_model
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import canonical_lattice

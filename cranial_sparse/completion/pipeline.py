@@ -82,7 +82,7 @@ def complete_with(skull: Volume, completer: Completer, network: Cascade | None) 
     seconds["count outside"] = time.perf_counter() - started
     model = shipped_model()
     cut = ends_above_orbits(skull.geometry, pose, model.presence, model.surface)
-    warnings = (*turn_of(pose), *((CUT_ABOVE_ORBITS,) if cut else ()))
+    warnings = (*turn_warnings(pose), *((CUT_ABOVE_ORBITS,) if cut else ()))
     if proposal is None:
         return Completion(implant, seconds, warnings, outside_ml)
     return Completion(
@@ -96,7 +96,7 @@ def complete_with(skull: Volume, completer: Completer, network: Cascade | None) 
     )
 
 
-def turn_of(pose: Pose) -> tuple[str, ...]:
+def turn_warnings(pose: Pose) -> tuple[str, ...]:
     """What to tell the user of a head that lies otherwise than its file says, or not at all as heads lie."""
     degrees = np.rad2deg(Rotation.from_matrix(pose.rotation).magnitude())
     if degrees < TURNED:

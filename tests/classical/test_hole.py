@@ -6,7 +6,7 @@ import pytest
 from cranial_sparse.classical.hole import FRONT, ORBITS, find_hole
 from cranial_sparse.classical.maps import PIXEL_MM, Rays, directions
 from cranial_sparse.classical.radial_model import shipped_model
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS
 
 VERTEX, ORBIT, TEMPLE = (0.0, 0.0, 1.0), (0.38, -0.92, -0.1), (0.95, 0.0, 0.1)
 

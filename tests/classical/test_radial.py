@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation
 from cranial_sparse.classical.maps import PIXELS, Rays, directions
 from cranial_sparse.classical.radial import complete_vault
 from cranial_sparse.classical.radial_model import shipped_model
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS
 
 HOLE = np.hypot(*(np.indices((PIXELS, PIXELS)) - np.array([70, 80])[:, None, None])) < 9
 BY_THE_HOLE = binary_dilation(HOLE, iterations=4) & ~binary_dilation(HOLE, iterations=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cranial_sparse.classical.maps import PIXEL_MM, cast, directions, look_up, to_pixel
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS
 from cranial_sparse.classical.walls import table_normals, towards_bone, without_walls
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.geometry import Geometry, Volume

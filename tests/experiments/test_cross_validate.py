@@ -12,7 +12,7 @@ import torch
 from cranial_sparse.classical.consensus import SHIPPED_CONSENSUS
 from cranial_sparse.classical.mirror import SHIPPED_MIRROR
 from cranial_sparse.classical.radial_model import SHIPPED_MODES, shipped_model
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS
 from cranial_sparse.classical.ssm import SHIPPED_FIT
 from cranial_sparse.classical.tps.warp import SHIPPED_WARP, Rim
 from cranial_sparse.completion.completer import Field

@@ -9,7 +9,7 @@ from scipy.ndimage import binary_dilation, distance_transform_edt
 
 from cranial_sparse.classical.maps import PIXEL_MM, directions, to_pixel
 from cranial_sparse.classical.radial import Vault
-from cranial_sparse.classical.settings import SHIPPED_SETTINGS
+from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS
 from cranial_sparse.classical.tps.patient import Patient, Placed
 from cranial_sparse.classical.tps.sliding import Relaxed
 from cranial_sparse.classical.tps.spline import fit_spline
