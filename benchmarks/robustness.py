@@ -37,7 +37,7 @@ from cranial_sparse.metrics.boxes import bounding_box
 
 Rng = np.random.Generator
 Scan = tuple[Volume, Volume]  # defective skull and what it lacks
-STRIDE = 7  # kinds move on by so much from one round of conditions to the next, so that each meets each
+STRIDE = 2  # kinds move on by so much more from one round of conditions to the next, so that each meets each in ten
 POOR = 0.8
 PIN, BURR = (3.0, 6.0), 7.0  # mm: radius and height of a pin, radius of a burr hole
 FARTHEST = 110.0  # mm around the middle of the upper bone, that a headrest follows
@@ -104,6 +104,12 @@ def sunk(complete: Volume, implant: Volume, rng: Rng) -> Scan:
     array[tuple(fragment.T)] = True
     assert inside.max() > 0
     return Volume(array & ~implant.array, complete.geometry), implant
+
+
+def strewn(complete: Volume, implant: Volume, rng: Rng) -> Scan:
+    """With debris in the hole and beside it; what lies where bone was is not missing."""
+    defective = littered(scan_of(complete, implant)[0], implant, rng)
+    return defective, Volume(implant.array & ~defective.array, implant.geometry)
 
 
 def rested(complete: Volume, implant: Volume, rng: Rng) -> Scan:
@@ -177,7 +183,7 @@ CONDITIONS: dict[str, Callable[[Volume, Volume, Rng], Scan]] = {
     "cut off at the back": lambda complete, implant, rng: cropped(complete, implant, 1, 0.1),
     "swollen rim": lambda complete, implant, rng: scan_of(*blooming(complete, implant)),
     "noise": lambda complete, implant, rng: scan_of(*noisy(complete, implant, int(rng.integers(1000)))),
-    "debris": lambda complete, implant, rng: (littered(scan_of(complete, implant)[0], implant, rng), implant),
+    "debris": strewn,
     "thicker and thinner bone": lambda complete, implant, rng: scan_of(*thickened(complete, implant, rng)),
     "denser and thinner bone": lambda complete, implant, rng: scan_of(*denser(complete, implant, rng)),
     "small head": lambda complete, implant, rng: scaled(complete, implant, rng, 0.88),
@@ -196,12 +202,18 @@ def models(maps: Path) -> FoldModels:
     return FoldModels(maps)
 
 
+def chosen(job: int) -> tuple[str, str]:
+    """Condition and kind of the ``job``-th scan."""
+    conditions, kinds = list(CONDITIONS), list(KINDS)
+    ahead = STRIDE * (job // len(conditions))
+    return conditions[job % len(conditions)], kinds[(job + ahead) % len(kinds)]
+
+
 def score(job: int, maps: Path, folder: Path) -> dict:
     """Condition, kind, skull and DSC of the ``job``-th scan; 0 and why, where nothing came of it."""
     folds = models(maps)
     case = folds.cases[job % len(folds.cases)]
-    condition = list(CONDITIONS)[job % len(CONDITIONS)]
-    kind = list(KINDS)[(job + STRIDE * (job // len(CONDITIONS))) % len(KINDS)]
+    condition, kind = chosen(job)
     row: dict = {"case": case, "condition": condition, "kind": kind, "dsc": 0.0}
     complete, _ = read_packed(folder / f"{case}.skull.xz")
     rng = np.random.default_rng([job, 41])
