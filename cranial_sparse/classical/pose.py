@@ -3,15 +3,17 @@
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from cranial_sparse.bricks import from_dense, largest_component, to_dense
 from cranial_sparse.classical.gaussian import MapModel
 from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, directions, look_up, to_pixel
 from cranial_sparse.classical.reorient import Attempt, turned_poses
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.errors import InputError
-from cranial_sparse.geometry import Volume
+from cranial_sparse.geometry import Volume, c_ordered
 
 VERTEX_HEIGHT = 75.0  # mm from the canonical origin to the vertex of the mean skull
 ROUNDS, STEPS = 4, 20
@@ -30,7 +32,7 @@ NEAR, LEAST_NEAR = 4.0, 0.6
 # 0.93 and more where heads with a defect were found that had been turned by 20, 35 and 50 degrees (38 of 48); 0.54 to
 # 0.84 where not, also by 110 (none of 16).
 FOUND_NEAR = 0.9
-SMALLEST, LARGEST = 0.8, 1.25
+SMALLEST, LARGEST = 0.7, 1.25
 NO_VAULT = f"less than {LEAST_VAULT:.0%} of the vault is in view; give a scan that shows the vault above the orbits"
 
 
@@ -50,13 +52,17 @@ def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.floa
     Pose and shape are found together, as the most probable ones: with a large part missing, a rigid fit alone turns
     the head to make up for its shape. Robust to holes, missing faces and fixtures: outer points are cast from
     outside, fitted by iteratively reweighted Gauss-Newton (Geman-McClure weights), and cast again from the new pose. Where
-    that does not find a head near the header's axes, all rotations are searched.
+    that does not find a head near the header's axes, its largest piece is looked at alone, without a headrest, and then all
+    rotations are searched.
 
     Raises InputError where there is no bone, too little vault is in view, or it does not look like a skull.
     """
     found = _fit_upright(skull, model)
     if found is None or found.near < FOUND_NEAR:
-        found = _fit_turned(skull, model) or found
+        alone = largest_piece(skull)
+        found = max(found, _fit_upright(alone, model), key=lambda fit: fit.near if fit else 0.0)
+        if found is None or found.near < FOUND_NEAR:
+            found = _fit_turned(alone, model) or found
     if found is None:
         raise InputError(NO_VAULT)
     pose, outer, near = found.pose, found.outer, found.near
@@ -72,6 +78,12 @@ def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.floa
             f" expected {LEAST_NEAR:.0%} or more; check spacing and segmentation"
         )
     return pose, outer
+
+
+def largest_piece(skull: Volume) -> Volume:
+    """The largest connected part of a skull (bool [X, Y, Z]): without headrest, holder and tubes that do not touch it."""
+    pieces = from_dense(torch.from_numpy(c_ordered(skull.array)))
+    return Volume(to_dense(largest_component(pieces), skull.array.shape).numpy(), skull.geometry)
 
 
 def fit_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.float64], float]:

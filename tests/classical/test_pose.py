@@ -81,6 +81,35 @@ def test_a_head_that_lies_anyhow_is_found(degrees: tuple[float, float, float]) -
     np.testing.assert_allclose(pose.centre, 0, atol=3)
 
 
+def test_a_headrest_that_touches_nothing_turns_no_head() -> None:
+    """Regression: one of 4 mm all along the back, with a large hole of both sides, moved a head by 6 mm and took its Dice
+    from 0.91 to 0.36."""
+    whole, points = shaped_head(m1=1.0)
+    skull = Volume(whole.array & ~(np.linalg.norm(points - [0.0, 0.0, 95.0], axis=-1) < 70), GEOMETRY)
+    radius = np.linalg.norm(points[..., :2], axis=-1)
+    back = np.abs(points[..., 1])[skull.array].max()
+    rest = (radius > back + 5) & (radius < back + 9) & (points[..., 1] > 0.3 * radius)
+    assert not rest[np.abs(points[..., 1]) < 1].any()
+    before, after = (
+        estimate_pose(Volume(array, GEOMETRY), shipped_model().outer)[0] for array in (skull.array, skull.array | rest)
+    )
+    assert angle(after, before.rotation) < 2
+    assert np.linalg.norm(after.centre - before.centre) < 2
+
+
+@pytest.mark.parametrize(("size", "found"), [(0.76, True), (0.66, False)])
+def test_a_small_head_is_one_and_a_wrong_spacing_is_told(size: float, found: bool) -> None:
+    """Regression: heads of 0.79 times the mean size were refused, as if their spacing were wrong."""
+    skull, _ = shaped_head()
+    x, y, z = (SPACING * size,) * 3
+    smaller = Volume(skull.array, Geometry(SHAPE, (x, y, z), (-85.0 * size, -105.0 * size, -40.0 * size)))
+    if found:
+        assert np.median(estimate_pose(smaller, shipped_model().outer)[1] / shipped_model().outer.mean) < 0.8
+    else:
+        with pytest.raises(InputError, match="times the mean one"):
+            estimate_pose(smaller, shipped_model().outer)
+
+
 def test_the_search_covers_all_rotations() -> None:
     spread = super_fibonacci(SPIRAL)
     np.testing.assert_allclose(spread @ spread.transpose(0, 2, 1), np.broadcast_to(np.eye(3), spread.shape), atol=1e-12)

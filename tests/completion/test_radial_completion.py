@@ -139,8 +139,8 @@ def spaced(head: Volume, factor: float) -> Volume:
     [
         (noise, "does not look like a skull"),
         (box, "of its surface lies within 4 mm of a vault's shape"),
-        (partial(spaced, factor=1.5), "times the mean one, expected 0.8 to 1.25; check spacing"),
-        (partial(spaced, factor=0.7), "times the mean one, expected 0.8 to 1.25; check spacing"),
+        (partial(spaced, factor=1.5), "times the mean one, expected 0.7 to 1.25; check spacing"),
+        (partial(spaced, factor=0.65), "times the mean one, expected 0.7 to 1.25; check spacing"),
     ],
     ids=["noise", "box", "spacing x 1.5", "spacing x 0.7"],
 )
