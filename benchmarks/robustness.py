@@ -40,7 +40,6 @@ Scan = tuple[Volume, Volume]  # defective skull and what it lacks
 STRIDE = 2  # kinds move on by so much more from one round of conditions to the next, so that each meets each in ten
 POOR = 0.8
 PIN, BURR = (3.0, 6.0), 7.0  # mm: radius and height of a pin, radius of a burr hole
-FARTHEST = 110.0  # mm around the middle of the upper bone, that a headrest follows
 
 
 def scan_of(complete: Volume, implant: Volume) -> Scan:
@@ -93,7 +92,6 @@ def burred(complete: Volume, implant: Volume, rng: Rng) -> Scan:
 
 def sunk(complete: Volume, implant: Volume, rng: Rng) -> Scan:
     """The middle of the missing bone left in the hole, ten millimetres deeper."""
-    inside = distance_transform_edt(implant.array, complete.geometry.spacing)
     places = np.argwhere(implant.array)
     points = complete.geometry.to_physical(places)
     outward = points.mean(0) - complete.geometry.to_physical(np.argwhere(complete.array)).mean(0)
@@ -102,7 +100,6 @@ def sunk(complete: Volume, implant: Volume, rng: Rng) -> Scan:
     fragment = fragment[((fragment >= 0) & (fragment < complete.array.shape)).all(1)]
     array = complete.array & ~implant.array
     array[tuple(fragment.T)] = True
-    assert inside.max() > 0
     return Volume(array & ~implant.array, complete.geometry), implant
 
 
@@ -119,13 +116,16 @@ def rested(complete: Volume, implant: Volume, rng: Rng) -> Scan:
     top = bone[:, 2].max()
     middle = np.array([*bone[bone[:, 2] > top - 100].mean(0)[:2], top - 80])
     reach = np.linalg.norm((bone - middle)[:, :2], axis=1)[np.abs(bone[:, 2] - middle[2]) < 40]
-    index = np.indices(complete.array.shape).reshape(3, -1).T
-    points = complete.geometry.to_physical(index) - middle
-    radius = np.linalg.norm(points[:, :2], axis=1)
     start = reach.max() + rng.uniform(1, 6)
-    shell = (radius > start) & (radius < start + 4) & (points[:, 1] > 0.6 * radius)
-    rest = shell.reshape(complete.array.shape)
-    return Volume(defective.array | rest & ~implant.array, complete.geometry), implant
+    nx, ny, nz = complete.array.shape
+    rest = np.zeros((nx, ny, nz), bool)
+    plane = np.indices((nx, ny)).reshape(2, -1).T
+    for z in range(nz):  # all planes at once take gigabytes
+        points = complete.geometry.to_physical(np.column_stack([plane, np.full(nx * ny, z)])) - middle
+        radius = np.linalg.norm(points[:, :2], axis=1)
+        shell = (radius > start) & (radius < start + 4) & (points[:, 1] > 0.6 * radius)
+        rest[:, :, z] = shell.reshape(nx, ny)
+    return Volume(defective.array | (rest & ~implant.array), complete.geometry), implant
 
 
 def twice(complete: Volume, implant: Volume, rng: Rng) -> Scan:

@@ -1,5 +1,6 @@
 """The command line itself: help, versions, and errors in one line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,18 @@ def test_as_a_module():
         [sys.executable, "-m", "cranial_sparse", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == f"cranial-sparse {__version__}"
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "1000"), ("7", "7")])
+def test_threads_give_way_unless_told_otherwise(
+    chosen: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Regression: beside two busy processes a case took up to ten times as long, spinning."""
+    monkeypatch.setenv("GOMP_SPINCOUNT", chosen or "")  # so that it is put back afterwards
+    if chosen is None:
+        monkeypatch.delenv("GOMP_SPINCOUNT")
+    assert main(["complete", str(tmp_path / "none.nrrd"), "--out", str(tmp_path / "out")]) == 1
+    assert os.environ["GOMP_SPINCOUNT"] == expected
 
 
 @pytest.mark.parametrize("arguments", [[], ["complete", "x.nrrd"], ["evaluate", "x"], ["nonsense"]])
