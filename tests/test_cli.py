@@ -38,7 +38,7 @@ def test_as_a_module():
 def test_threads_give_way_unless_told_otherwise(
     chosen: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """Regression: beside two busy processes a case took up to ten times as long, spinning."""
+    """Regression: beside two busy processes a case took up to five times as long, spinning."""
     monkeypatch.setenv("GOMP_SPINCOUNT", chosen or "")  # so that it is put back afterwards
     if chosen is None:
         monkeypatch.delenv("GOMP_SPINCOUNT")

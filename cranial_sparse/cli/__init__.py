@@ -15,6 +15,8 @@ from cranial_sparse.cli import complete, design, evaluate, phantom, prepare
 from cranial_sparse.errors import USERS, explain
 
 COMMANDS = (complete, design, evaluate, phantom, prepare)
+# Threads of GNU's OpenMP wait for one another by spinning, 300,000 times where nobody says otherwise. Where other processes
+# have the cores too, that took up to five times as long as giving way.
 SPINS = "1000"
 
 EXAMPLES = """\
@@ -47,9 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 1 where something failed, 2 for wrong usage (by argparse)."""
     args = build_parser().parse_args(argv)
-    # Threads of GNU's OpenMP wait for one another by spinning 300,000 times. Where cores have other work too, that takes
-    # three to ten times as long as giving way; torch reads this when it is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read once, when torch is imported
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         return args.run(args)

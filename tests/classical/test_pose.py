@@ -89,7 +89,6 @@ def test_a_headrest_that_touches_nothing_turns_no_head() -> None:
     radius = np.linalg.norm(points[..., :2], axis=-1)
     back = np.abs(points[..., 1])[skull.array].max()
     rest = (radius > back + 5) & (radius < back + 9) & (points[..., 1] > 0.3 * radius)
-    assert not rest[np.abs(points[..., 1]) < 1].any()
     before, after = (
         estimate_pose(Volume(array, GEOMETRY), shipped_model().outer)[0] for array in (skull.array, skull.array | rest)
     )
