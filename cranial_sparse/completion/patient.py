@@ -13,7 +13,7 @@ from scipy.ndimage import (
 
 from cranial_sparse.completion.completer import Field
 from cranial_sparse.geometry import Geometry, Volume
-from cranial_sparse.metrics.boxes import bounding_box
+from cranial_sparse.metrics.boxes import bounding_box, reached
 
 ABSENT = -10.0  # logit of what a field says nothing about
 SMALLEST_PART = 0.1  # of the largest part: a second defect is kept, a crumb is not
@@ -29,9 +29,7 @@ def patient_logits(field: Field, patient: Geometry) -> tuple[NDArray[np.float32]
     bone = bounding_box(field.logits.numpy() > 0)
     if bone is None:
         return np.zeros((0, 0, 0), np.float32), (slice(0), slice(0), slice(0))
-    # interpolation is positive up to a voxel farther
-    corners = np.where(list(np.ndindex(2, 2, 2)), [side.stop for side in bone], [side.start - 1 for side in bone])
-    index = patient.to_index(pose.to_patient(field.geometry.to_physical(corners)))
+    index = patient.to_index(pose.to_patient(field.geometry.to_physical(reached(bone))))
     low = np.clip(np.floor(index.min(0)).astype(int), 0, patient.shape)
     high = np.clip(np.ceil(index.max(0)).astype(int) + 1, 0, patient.shape)
     box = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))

@@ -8,7 +8,7 @@ from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.field import Field
 from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.topology import signed_volume, vertex_parts
-from cranial_sparse.metrics.boxes import Box, bounding_box
+from cranial_sparse.metrics.boxes import Box, bounding_box, reached
 
 CLEAR = 0.005  # mm: a surface nearer to a lattice point than this makes triangles there that a program that welds would lose
 
@@ -55,9 +55,7 @@ def voxels(field: Field, lattice: Geometry, grid: Geometry) -> tuple[Box, NDArra
     solid = bounding_box(field < 0)
     if solid is None:
         return (slice(0), slice(0), slice(0)), np.zeros((0, 0, 0), bool)
-    # interpolation is negative up to a voxel farther
-    corners = np.where(list(np.ndindex(2, 2, 2)), [side.stop for side in solid], [side.start - 1 for side in solid])
-    box = grid.to_index(lattice.to_physical(corners))
+    box = grid.to_index(lattice.to_physical(reached(solid)))
     low = np.clip(np.floor(box.min(axis=0)).astype(int), 0, grid.shape)
     high = np.clip(np.ceil(box.max(axis=0)).astype(int) + 1, 0, grid.shape)
     high = np.maximum(low, high)

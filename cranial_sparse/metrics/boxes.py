@@ -35,6 +35,11 @@ def grow(box: Box, margin: tuple[int, int, int], shape: tuple[int, ...]) -> Box:
     return x, y, z
 
 
+def reached(box: Box) -> NDArray[np.int64]:
+    """Corners [8, 3] of what trilinear interpolation can make of the voxels in ``box``: up to the next voxels around it."""
+    return np.where(list(np.ndindex(2, 2, 2)), [side.stop for side in box], [side.start - 1 for side in box])
+
+
 def whole(mask: NDArray[np.bool_]) -> Box:
     """The box of the whole array."""
     x, y, z = (slice(0, n) for n in mask.shape)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cranial_sparse.metrics.boxes import bounding_box, diagonal, grow, joint_box, whole
+from cranial_sparse.metrics.boxes import bounding_box, diagonal, grow, joint_box, reached, whole
 
 
 def test_bounding_box_is_tight():
@@ -24,6 +24,13 @@ def test_joint_box_holds_both_and_ignores_an_empty_one():
 def test_grow_stops_at_the_array():
     box = (slice(1, 4), slice(2, 3), slice(3, 6))
     assert grow(box, (2, 1, 9), (5, 6, 7)) == (slice(0, 5), slice(1, 4), slice(0, 7))
+
+
+def test_interpolation_reaches_the_next_voxels():
+    corners = reached((slice(1, 4), slice(2, 3), slice(0, 6)))
+    assert len({tuple(corner) for corner in corners}) == 8
+    assert corners.min(0).tolist() == [0, 1, -1]
+    assert corners.max(0).tolist() == [4, 3, 6]
 
 
 def test_diagonal_counts_whole_voxels():
