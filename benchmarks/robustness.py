@@ -2,10 +2,12 @@
 
 Each training skull in turn gets a defect of the next kind and meets the next condition below: turned, in thick slices, cut
 off, with pins, debris, a second defect … What is found is to be mended, so these are no `val` skulls; figures say
-where `radial` breaks, not how good it is. Resumable; `--start 100` draws other defects.
+where `radial` breaks, not how good it is. Resumable, with the same maps and revision of radial; `--start 100` draws
+other defects.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -25,6 +27,7 @@ from benchmarks.common.page import table
 from cranial_sparse.classical.folds import FoldModels
 from cranial_sparse.classical.radial import radial_completer
 from cranial_sparse.completion.patient import missing_bone, patient_logits
+from cranial_sparse.completion.systems import SYSTEMS
 from cranial_sparse.data.augment.scanner import blooming, cut_off, littered, noisy, rotated, sliced, tilted
 from cranial_sparse.data.augment.shape import changed, denser, thickened
 from cranial_sparse.data.defects import KINDS, cut_volume
@@ -129,7 +132,7 @@ def rested(complete: Volume, implant: Volume, rng: Rng) -> Scan:
 
 
 def twice(complete: Volume, implant: Volume, rng: Rng) -> Scan:
-    """With a second defect of another kind."""
+    """With a second defect, a ball's."""
     other = cut_volume(complete, "sphere", int(rng.integers(1000))).implant
     return scan_of(complete, Volume(implant.array | other.array, complete.geometry))
 
@@ -233,11 +236,25 @@ def score(job: int, maps: Path, folder: Path) -> dict:
     return row | {"dsc": dsc(found.array, implant.array), "expected": field.facts.get("expected_dsc")}
 
 
+def finished(path: Path, made_of: dict) -> dict[str, dict]:
+    """The rows of an earlier run by number. Raises InputError where they are of other models or another revision."""
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"of": made_of, "scans": {}}
+    if stored.get("of") != made_of:
+        raise InputError(
+            f"--out {path}: has scans of other maps or another revision of radial; delete it, or choose another"
+        )
+    return stored["scans"]
+
+
 def page(rows: dict[str, dict]) -> str:
     """Markdown: a line for each condition, and what is below POOR."""
     scored = {name: row for name, row in rows.items() if row["dsc"] is not None}
     lines = ["# Robustness", "", f"`python -m benchmarks robustness`, {machine()['processor']}.", ""]
-    lines += [f"`radial` on {len(scored)} defects in training skulls, models by fold, DSC on the scan's own grid."]
+    numbers = sorted(map(int, rows))
+    lines += [
+        f"`radial` on {len(scored)} scans of training skulls, numbers {numbers[0]} to {numbers[-1]}, models by fold, DSC on the"
+        " scan's own grid."
+    ]
     lines += ["A scan without a result counts as 0.", ""]
     body = []
     for condition in CONDITIONS:
@@ -270,13 +287,14 @@ def main() -> int:
     folder = packed_paths(args.data, "train")[0].parent
     args.out.mkdir(parents=True, exist_ok=True)
     kept = args.out / "robustness.json"
-    rows: dict[str, dict] = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    made_of = {"revision": SYSTEMS["radial"].revision, "maps": hashlib.sha256(args.maps.read_bytes()).hexdigest()}
+    rows = finished(kept, made_of)
     wanted = [job for job in range(args.start, args.start + args.count) if str(job) not in rows]
     with ProcessPoolExecutor(args.jobs) as pool:
         for job, row in zip(wanted, pool.map(partial(score, maps=args.maps, folder=folder), wanted), strict=True):
             rows[str(job)] = row
             print(job, *(f"{key} {value}" for key, value in row.items()), flush=True)
-            write_whole(kept, json.dumps(rows, indent=1))
+            write_whole(kept, json.dumps({"of": made_of, "scans": rows}, indent=1))
     write_whole(args.out / "robustness.md", page(rows))
     return 0
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.robustness import CONDITIONS, PIN, chosen, main, page, pinned
+from benchmarks.robustness import CONDITIONS, PIN, chosen, finished, main, page, pinned
 from cranial_sparse.data.defects import KINDS
+from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.metrics.boxes import bounding_box
 from tests.conftest import cut
@@ -73,10 +74,19 @@ def test_the_page_counts_what_failed_and_leaves_out_what_was_never_cut() -> None
         "2": {"case": "004", "condition": "pins", "kind": "sphere", "dsc": None, "said": "none of 30 draws fits"},
     }
     text = page(rows)
-    assert "on 2 defects" in text
+    assert "on 2 scans of training skulls, numbers 0 to 2," in text
     assert "| as it is | 2 | 0.450 | 0.000 |" in text
     assert "| 003 | as it is | bilateral | 50 | 0.000 | no hole |" in text
     assert "pins" not in text
+
+
+def test_scans_of_another_revision_are_not_mixed_in(tmp_path: Path) -> None:
+    kept = tmp_path / "robustness.json"
+    assert finished(kept, {"revision": 6}) == {}
+    kept.write_text('{"of": {"revision": 6}, "scans": {"0": {"dsc": 0.9}}}')
+    assert finished(kept, {"revision": 6}) == {"0": {"dsc": 0.9}}
+    with pytest.raises(InputError, match="another revision"):
+        finished(kept, {"revision": 7})
 
 
 def test_missing_skulls_are_one_line(
