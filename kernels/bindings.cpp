@@ -1,6 +1,6 @@
-// Python passes addresses and sizes. cranial_sparse/bricks/ops.py and cranial_sparse/sparse_conv/ops.py have checked
-// types, shapes, contiguity and numbers of rows; that offsets follow from masks and that links are those of the grid
-// is trusted. No torch headers, so one build serves every torch.
+// Python passes addresses and sizes. cranial_sparse/bricks/ops.py, cranial_sparse/sparse_conv/ops.py and
+// cranial_sparse/completion/resampling.py have checked types, shapes, contiguity and numbers of rows; that offsets
+// follow from masks and that links are those of the grid is trusted. No torch headers, so one build serves every torch.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/array.h>
@@ -13,6 +13,7 @@
 #include "cpu/conv.h"
 #include "cpu/grid.h"
 #include "cpu/microkernels.h"
+#include "cpu/resample.h"
 
 namespace nb = nanobind;
 using namespace cranial;
@@ -22,6 +23,9 @@ namespace {
 using Address = std::uintptr_t;
 using Shape = std::array<i64, 4>;
 using Point = std::array<i32, 3>;
+using Size = std::array<i64, 3>;
+using Matrix = std::array<double, 9>;
+using Offset = std::array<double, 3>;
 
 template <class T>
 T* at(Address address) {
@@ -182,6 +186,21 @@ NB_MODULE(_kernels, m) {
   m.def("components",
         [](Grid grid, Address neighbours, int connectivity, Address roots) {
           components(view(grid), at<const i32>(neighbours), connectivity, at<i64>(roots));
+        },
+        NoGil());
+
+  m.def("resample_field",
+        [](Address source, Size size, Matrix matrix, Offset offset, float outside, Address out, Size out_size,
+           int threads) {
+          resample_field({at<const float>(source), size.data()}, {matrix.data(), offset.data()}, outside,
+                         {at<float>(out), out_size.data()}, threads);
+        },
+        NoGil());
+  m.def("resample_mask",
+        [](Address source, Size size, Matrix matrix, Offset offset, Address starts, i64 blocks, int side, Address out,
+           Size out_size, int threads) {
+          resample_mask({at<const u8>(source), size.data()}, {matrix.data(), offset.data()}, at<const i64>(starts),
+                        blocks, side, {at<u8>(out), out_size.data()}, threads);
         },
         NoGil());
 

@@ -2,16 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import (
-    affine_transform,
-    binary_dilation,
-    binary_erosion,
-    find_objects,
-    generate_binary_structure,
-    label,
-)
+from scipy.ndimage import binary_dilation, binary_erosion, find_objects, generate_binary_structure, label
 
 from cranial_sparse.completion.completer import Field
+from cranial_sparse.completion.resampling import resample_field
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.metrics.boxes import bounding_box, reached
 
@@ -36,10 +30,8 @@ def patient_logits(field: Field, patient: Geometry) -> tuple[NDArray[np.float32]
     to_canonical = lambda i: field.geometry.to_index(pose.to_canonical(patient.to_physical(i)))  # noqa: E731
     offset = to_canonical(low)
     matrix = np.stack([to_canonical(low + axis) - offset for axis in np.eye(3)], axis=1)
-    shape = tuple(int(n) for n in np.maximum(high - low, 0))
-    logits = affine_transform(
-        field.logits.numpy(), matrix, offset, shape, np.float32, order=1, mode="constant", cval=ABSENT, prefilter=False
-    )
+    x, y, z = (int(n) for n in np.maximum(high - low, 0))
+    logits = resample_field(field.logits.numpy(), matrix, offset, (x, y, z), ABSENT)
     return logits, (box[0], box[1], box[2])
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from cranial_sparse.completion.resampling import resample_field
 from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.field import Field
 from cranial_sparse.implant.mesh import Mesh, iso_surface
@@ -64,6 +64,5 @@ def voxels(field: Field, lattice: Geometry, grid: Geometry) -> tuple[Box, NDArra
         return (x, y, z), np.zeros(high - low, bool)
     matrix = np.linalg.inv(lattice.matrix) @ grid.matrix
     offset = lattice.to_index(grid.to_physical(low))
-    size = tuple((high - low).tolist())
-    read = ndimage.affine_transform(field, matrix, offset, size, order=1, mode="constant", cval=1.0, prefilter=False)
-    return (x, y, z), read < 0
+    size = (x.stop - x.start, y.stop - y.start, z.stop - z.start)
+    return (x, y, z), resample_field(field, matrix, offset, size, 1.0) < 0

@@ -8,6 +8,7 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
+from cranial_sparse.completion.resampling import resample_field
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.settings import RefineConfig
@@ -177,5 +178,4 @@ def sample(volume: Volume, lattice: Geometry, sigma: float) -> NDArray[np.float3
     )
     matrix = np.linalg.inv(volume.geometry.matrix) @ lattice.matrix
     offset = volume.geometry.to_index(np.asarray(lattice.origin))
-    out = ndimage.affine_transform(field, matrix, offset, lattice.shape, order=1, mode="grid-constant", prefilter=False)
-    return np.asarray(out, np.float32)
+    return resample_field(field, matrix, offset, lattice.shape, 0.0)
