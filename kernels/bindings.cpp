@@ -1,5 +1,5 @@
 // Python passes addresses and sizes. cranial_sparse/bricks/ops.py, cranial_sparse/sparse_conv/ops.py and
-// cranial_sparse/completion/resampling.py have checked types, shapes, contiguity and numbers of rows; that offsets
+// cranial_sparse/trilinear.py have checked types, shapes, contiguity and numbers of rows; that offsets
 // follow from masks and that links are those of the grid is trusted. No torch headers, so one build serves every torch.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -190,17 +190,16 @@ NB_MODULE(_kernels, m) {
         NoGil());
 
   m.def("resample_field",
-        [](Address source, Size size, Matrix matrix, Offset offset, float outside, Address out, Size out_size,
-           int threads) {
+        [](Address source, Size size, Matrix matrix, Offset offset, float outside, Address out, Size out_size) {
           resample_field({at<const float>(source), size.data()}, {matrix.data(), offset.data()}, outside,
-                         {at<float>(out), out_size.data()}, threads);
+                         {at<float>(out), out_size.data()});
         },
         NoGil());
   m.def("resample_mask",
         [](Address source, Size size, Matrix matrix, Offset offset, Address starts, i64 blocks, int side, Address out,
-           Size out_size, int threads) {
+           Size out_size) {
           resample_mask({at<const u8>(source), size.data()}, {matrix.data(), offset.data()}, at<const i64>(starts),
-                        blocks, side, {at<u8>(out), out_size.data()}, threads);
+                        blocks, side, {at<u8>(out), out_size.data()});
         },
         NoGil());
 

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, binary_erosion, find_objects, generate_binary_structure, label
 
 from cranial_sparse.completion.completer import Field
-from cranial_sparse.completion.resampling import resample_field
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.metrics.boxes import bounding_box, reached
+from cranial_sparse.trilinear import resample_field
 
 ABSENT = -10.0  # logit of what a field says nothing about
 SMALLEST_PART = 0.1  # of the largest part: a second defect is kept, a crumb is not

@@ -1,16 +1,13 @@
-"""Volumes from one lattice to another, trilinear; of masks only the blocks where there can be bone are visited.
-
-The kernels are ours because scipy's affine_transform holds the interpreter's lock and takes several times as long.
-"""
+"""Masks from one lattice to another, visiting only the blocks where there can be bone."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from cranial_sparse.bricks import from_dense
-from cranial_sparse.bricks.kernels import native
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.geometry import Geometry, Volume, c_ordered
+from cranial_sparse.trilinear import resample_blocks
 
 BLOCK = 16  # voxels along a block: small enough to pass over air, large enough to be worth a call
 CELL = 8  # voxels along a brick of the source
@@ -46,44 +43,8 @@ def resample_near(
     """
     source = c_ordered(mask)
     starts = _blocks(source if changed is mask else c_ordered(changed), matrix, offset, out.shape)
-    native.resample_mask(
-        *_address(source, np.bool_),
-        *_affine(matrix, offset),
-        np.ascontiguousarray(starts).ctypes.data,
-        len(starts),
-        BLOCK,
-        *_address(out, np.bool_),
-        torch.get_num_threads(),
-    )
+    resample_blocks(source, matrix, offset, starts, BLOCK, out)
     return out
-
-
-def resample_field(
-    field: NDArray[np.float32], matrix: NDArray, offset: NDArray, shape: tuple[int, int, int], outside: float
-) -> NDArray[np.float32]:
-    """``field`` [X, Y, Z] read at ``matrix @ index + offset`` for every index of ``shape``.
-
-    Trilinear, and ``outside`` at every index that the field has not, so that what is less than a voxel beyond its last one
-    lies between the two: scipy's affine_transform (order 1, mode "grid-constant").
-    """
-    out = np.empty(shape, np.float32)
-    source = _address(np.ascontiguousarray(field, np.float32), np.float32)
-    native.resample_field(
-        *source, *_affine(matrix, offset), outside, *_address(out, np.float32), torch.get_num_threads()
-    )
-    return out
-
-
-def _address(array: NDArray, dtype: type) -> tuple[int, tuple[int, ...]]:
-    """Where a volume begins, and its shape, as the kernels take it."""
-    if array.ndim != 3 or array.dtype != dtype or not array.flags.c_contiguous:
-        raise ValueError(f"volume: expected C-contiguous {dtype.__name__} [X, Y, Z], got {array.dtype} {array.shape}")
-    return array.ctypes.data, array.shape
-
-
-def _affine(matrix: NDArray, offset: NDArray) -> tuple[list[float], list[float]]:
-    """A map [3, 3] and [3] of indices as the kernels take it, rows first."""
-    return np.asarray(matrix, float).ravel().tolist(), np.asarray(offset, float).tolist()
 
 
 def _blocks(mask: NDArray[np.bool_], matrix: NDArray, offset: NDArray, shape: tuple[int, ...]) -> NDArray[np.int64]:

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cranial_sparse.completion.resampling import resample_field
 from cranial_sparse.geometry import Geometry
 from cranial_sparse.implant.field import Field
 from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.topology import signed_volume, vertex_parts
 from cranial_sparse.metrics.boxes import Box, bounding_box, reached
+from cranial_sparse.trilinear import resample_field
 
 CLEAR = 0.005  # mm: a surface nearer to a lattice point than this makes triangles there that a program that welds would lose
 

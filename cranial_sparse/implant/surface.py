@@ -8,12 +8,12 @@ from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 from scipy.spatial import cKDTree
 
-from cranial_sparse.completion.resampling import resample_field
 from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.mesh import Mesh, iso_surface
 from cranial_sparse.implant.settings import RefineConfig
 from cranial_sparse.implant.topology import directed_edges, signed_volume
 from cranial_sparse.io.affine import as_triple
+from cranial_sparse.trilinear import resample_field
 
 DETAIL = 1.0  # mm between the vertices of the patch: enough for what fairing leaves
 FRINGE = 0.8  # mm of bone next to the implant whose surface may give way: union and blur have rounded its edge

@@ -1,5 +1,7 @@
 #include "resample.h"
 
+#include <omp.h>
+
 #include <algorithm>
 
 #include "parallel.h"
@@ -62,10 +64,10 @@ void read_line(const Source& source, Affine to, i64 x, i64 y, i64 low, i64 high,
 
 }  // namespace
 
-void resample_field(Volume<const float> source, Affine to, float outside, Volume<float> out, int threads) {
+void resample_field(Volume<const float> source, Affine to, float outside, Volume<float> out) {
   const Trilinear<float> read(source, outside);
   const i64 ny = out.shape[1], nz = out.shape[2];
-  parallel(out.shape[0] * ny, 64, threads, [&] {
+  parallel(out.shape[0] * ny, 64, omp_get_max_threads(), [&] {
     return [&](i64 line) {
       float* row = out.data + line * nz;
       read_line(read, to, line / ny, line % ny, 0, nz, [&](double value, i64 z) { row[z] = (float)value; });
@@ -73,11 +75,10 @@ void resample_field(Volume<const float> source, Affine to, float outside, Volume
   });
 }
 
-void resample_mask(Volume<const u8> source, Affine to, const i64* starts, i64 blocks, int side, Volume<u8> out,
-                   int threads) {
+void resample_mask(Volume<const u8> source, Affine to, const i64* starts, i64 blocks, int side, Volume<u8> out) {
   const Trilinear<u8> read(source, 0);
   const i64 nx = out.shape[0], ny = out.shape[1], nz = out.shape[2];
-  parallel(blocks, 8, threads, [&] {
+  parallel(blocks, 8, omp_get_max_threads(), [&] {
     return [&](i64 block) {
       const i64* start = starts + 3 * block;
       for (i64 x = start[0]; x < std::min(start[0] + side, nx); ++x)

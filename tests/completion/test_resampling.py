@@ -1,4 +1,4 @@
-"""From one lattice to another, against scipy's interpolation of every voxel."""
+"""Masks from one lattice to another, against scipy's interpolation of every voxel."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from scipy.ndimage import affine_transform, map_coordinates
 from scipy.spatial.transform import Rotation
 
 from cranial_sparse.completion.frame import Pose, canonical_lattice
-from cranial_sparse.completion.resampling import resample, resample_field, resample_near, to_lattice
+from cranial_sparse.completion.resampling import resample, resample_near, to_lattice
 from cranial_sparse.geometry import Volume
 
 affines = st.tuples(
@@ -46,36 +46,6 @@ def test_a_posed_head_at_the_voxels_of_the_lattice(head: Volume, side: float) ->
     assert found.sum() > 10_000
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found[clear] > 0, value[clear] > 0.5)
-
-
-@settings(max_examples=40, deadline=None)
-@given(affines, st.integers(0, 2**31), st.floats(-20, 20, width=32))
-def test_a_field_is_what_scipy_reads(affine, seed, outside):
-    angles, scale, offset = affine
-    field = np.random.default_rng(seed).normal(size=(19, 27, 16)).astype(np.float32)
-    matrix = Rotation.from_euler("xyz", angles).as_matrix() * scale
-    read = {"order": 1, "mode": "grid-constant", "cval": outside, "prefilter": False}
-    whole = affine_transform(field, matrix, offset, (23, 17, 29), np.float32, **read)
-    found = resample_field(field, matrix, np.array(offset), (23, 17, 29), outside)
-    np.testing.assert_allclose(found, whole, atol=1e-5)
-
-
-def test_places_by_hand():
-    """On a voxel, half way between two, half a voxel and a whole one beyond the last."""
-    field = np.array([[[1.0, 3.0]]], np.float32)
-    found = resample_field(field, np.diag([1.0, 1.0, 0.5]), np.array([0.0, 0.0, -1.0]), (1, 1, 7), -5.0)
-    np.testing.assert_array_equal(found[0, 0], [-5.0, -2.0, 1.0, 2.0, 3.0, -1.0, -5.0])
-
-
-def test_far_away_or_no_number_is_outside():
-    field = np.ones((3, 3, 3), np.float32)
-    for offset in ([1e300, 0.0, 0.0], [0.0, -np.inf, 0.0], [np.nan, 0.0, 0.0]):
-        assert (resample_field(field, np.eye(3), np.array(offset), (2, 2, 2), 7.0) == 7.0).all()
-
-
-def test_no_voxels_on_either_side():
-    assert resample_field(np.ones((3, 3, 3), np.float32), np.eye(3), np.zeros(3), (0, 2, 2), 0.0).shape == (0, 2, 2)
-    assert (resample_field(np.ones((0, 3, 3), np.float32), np.eye(3), np.zeros(3), (2, 2, 2), 4.0) == 4.0).all()
 
 
 def test_a_target_that_is_not_contiguous_is_refused_untouched():
