@@ -34,40 +34,59 @@ class Carved:
     tabs: NDArray[np.bool_] | None = None
 
 
-def carve(
-    patch: Mesh, bone: Mesh, predicted: NDArray, lattice: Geometry, config: FitConfig, plane: NDArray | None = None
-) -> Carved:
-    """The part of the solid ``patch`` that can leave along the lattice's last axis at ``clearance_mm`` from ``bone``.
+@dataclass(frozen=True, eq=False)
+class Site:
+    """Where a solid is to be, as far as the skull and the way in decide it.
 
-    ``predicted`` [N, 3] are points all over the missing bone, LPS mm, no more than 2 mm apart: the implant is the part of
-    the rest that holds most of them. Both meshes are closed, LPS mm. A ``plane`` [4] keeps it to n · x <= d, less half the
-    clearance.
+    ``seeds`` [N, 3] are voxels of ``lattice`` in the missing bone, ``flat`` bool [X, Y] where it is seen along the last axis
+    and ``columns`` bool [X, Y] what the implant may reach. ``distance`` [X, Y, Z] is the bone's signed distance in mm, exact
+    near the bone in those columns. ``extra`` [X, Y] mm: see Carved.
+    """
+
+    lattice: Geometry
+    seeds: NDArray[np.integer]
+    flat: NDArray[np.bool_]
+    columns: NDArray[np.bool_]
+    distance: Field
+    extra: Field
+
+
+def site_of(bone: Mesh, predicted: NDArray, lattice: Geometry, config: FitConfig) -> Site:
+    """The site of a solid that goes in against the lattice's last axis, in ``bone``, a closed mesh in LPS mm.
+
+    ``predicted`` [N, 3] are points all over the missing bone, LPS mm, no more than 2 mm apart.
     """
     voxel = lattice.spacing[0]
     seeds = np.rint(lattice.to_index(predicted)).astype(int)
     seeds = seeds[((seeds >= 0) & (seeds < lattice.shape)).all(axis=1)]
     flat = np.zeros(lattice.shape[:2], bool)
     flat[seeds[:, 0], seeds[:, 1]] = True
-    columns = ndimage.distance_transform_edt(~flat) * voxel < BESIDE
-    inside = distance_field(patch, Scene(patch), lattice, 1, columns[:, :, None])
+    columns = np.asarray(ndimage.distance_transform_edt(~flat) * voxel < BESIDE)
+    width = int(np.ceil((config.clearance_mm + config.temporal_mm) / voxel)) + 1
+    distance = distance_field(bone, Scene(bone), lattice, width, columns[:, :, None])
+    return Site(lattice, seeds, flat, columns, distance, temporal_gap(lattice, columns, config.temporal_mm))
+
+
+def carve(patch: Mesh, site: Site, config: FitConfig, plane: NDArray | None = None) -> Carved:
+    """The part of the solid ``patch`` that can leave its ``site`` along the last axis at ``clearance_mm`` from the bone.
+
+    The patch is closed, LPS mm. The implant is the part of the rest that holds most of the seeds. A ``plane`` [4] keeps it to
+    n · x <= d, less half the clearance.
+    """
+    lattice, voxel = site.lattice, site.lattice.spacing[0]
+    inside = distance_field(patch, Scene(patch), lattice, 1, site.columns[:, :, None])
     if plane is not None:
         inside = np.maximum(inside, behind(plane, lattice, config.clearance_mm / 2))
-    lowest = np.argmax(inside < 0, axis=2) - 2  # nothing below the patch matters: it moves up
-    crossed = np.asarray((inside < 0).any(axis=2))
-    above = crossed[:, :, None] & (np.arange(lattice.shape[2]) >= lowest[:, :, None])
-    width = int(np.ceil((config.clearance_mm + config.temporal_mm) / voxel)) + 1
-    distance = distance_field(bone, Scene(bone), lattice, width, above)
-    extra = temporal_gap(lattice, columns, config.temporal_mm)
-    gap = distance - config.clearance_mm - extra[:, :, None]
-    fields = [np.maximum(inside, -each) for each in (distance, gap)]
+    gap = site.distance - config.clearance_mm - site.extra[:, :, None]
+    fields = [np.maximum(inside, -each) for each in (site.distance, gap)]
     fields.append(common(inside, -swept(gap), voxel))
     feathers = thin_edges(fields[-1], voxel, config.minimum_edge_mm)
     fields.append(common(fields[-1], feathers[:, :, None], voxel) if (feathers > 0).any() else fields[-1])
-    final = largest(fields[-1], seeds)
+    final = largest(fields[-1], site.seeds)
     sizes = [volume_ml(field, voxel) for field in (*fields, final)]
     lost = dict(zip(("clearance", "undercut", "edges", "loose parts"), (-np.diff(sizes)).tolist(), strict=True))
-    opening = np.asarray((fields[0] < 0).any(axis=2)) & ndimage.binary_dilation(flat, iterations=round(1 / voxel))
-    return Carved(final, opening, extra, lattice, sizes[0], lost)
+    opening = np.asarray((fields[0] < 0).any(axis=2)) & ndimage.binary_dilation(site.flat, iterations=round(1 / voxel))
+    return Carved(final, opening, site.extra, lattice, sizes[0], lost)
 
 
 def behind(plane: NDArray, lattice: Geometry, gap: float) -> Field:

@@ -87,10 +87,9 @@ def check_solid(
     body = samples if carved.tabs is None else samples[~under(carved.tabs, lattice, samples)]
     with ThreadPoolExecutor(1) as beside:
         sound = beside.submit(_solid_checks, solid, full, samples)
-        sweeping = beside.submit(sweep, solid, samples, bone, skull, far, lattice)
-        edge = rim(solid, skull, completed, body, contact, lattice, carved.tabs)  # takes as long as both
+        edge = rim(solid, skull, completed, body, contact, lattice, carved.tabs)
         maps = Maps(thickness(solid), skull.distance(solid.vertices))
-        moved = sweeping.result()
+        moved = sweep(solid, samples, bone, skull, far, lattice)
     items = [
         *sound.result(),
         *_wall_checks(solid, maps, completed, edge, config),

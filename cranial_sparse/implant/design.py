@@ -9,9 +9,9 @@ from scipy import ndimage
 
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
-from cranial_sparse.implant.carve import BESIDE, carve
+from cranial_sparse.implant.carve import BESIDE, Site, carve, site_of
 from cranial_sparse.implant.checks import FAITHFUL, Checks, Maps, at_most, check_solid
-from cranial_sparse.implant.direction import coarse_points, find_direction, head_middle, mean_normal
+from cranial_sparse.implant.direction import Direction, coarse_points, find_direction, head_middle, mean_normal
 from cranial_sparse.implant.distances import Scene
 from cranial_sparse.implant.features import engraved, fixed, over_bone, perforated
 from cranial_sparse.implant.field import Field, lattice_along, volume_ml
@@ -123,7 +123,11 @@ def _parts(skull: Volume, implant: NDArray, far: NDArray, config: ImplantConfig,
         completed = beside.submit(patch, bone, new, config.refine)  # takes as long as the rest together
         pieces = _pieces(far, points, mean_normal(points, middle), config.insertion, notes)
         mesh = implant_mesh(bone)
-    parts = [_solid(completed.result(), mesh, middle, contact, far, piece, config) for piece in pieces]
+        sites = [_site(mesh, points, way, config) for points, way, _ in pieces]
+    parts = [
+        _solid(completed.result(), mesh, middle, contact, far, site, plane, config)
+        for site, (_, _, plane) in zip(sites, pieces, strict=True)
+    ]
     return _assembled(*parts) if len(parts) == 2 else parts
 
 
@@ -152,21 +156,25 @@ def _assembled(one: Part, two: Part) -> list[Part]:
     ]
 
 
+def _site(bone: Mesh, points: NDArray, way: Direction, config: ImplantConfig) -> Site:
+    margin = BESIDE + 2.5 + over_bone(config.fixation)
+    lattice = lattice_along(points, np.array(way.outward), config.solid.voxel_mm, margin)
+    return site_of(bone, points, lattice, config.fit)
+
+
 def _solid(
     completed: Patch,
     bone: Mesh,
     middle: NDArray,
     contact: NDArray,
     far: NDArray,
-    piece: Piece,
+    site: Site,
+    plane: NDArray | None,
     config: ImplantConfig,
 ) -> Part:
-    points, way, plane = piece
-    fit = config.fit
+    fit, lattice = config.fit, site.lattice
     shape = thickened(completed.mesh, completed.implant, middle, fit.thickness_mm, fit.minimum_wall_mm, fit.inset_mm)
-    margin = BESIDE + 2.5 + over_bone(config.fixation)
-    lattice = lattice_along(points, np.array(way.outward), config.solid.voxel_mm, margin)
-    carved = carve(shape, bone, points, lattice, fit, plane)
+    carved = carve(shape, site, fit, plane)
     if not (carved.field < 0).any():
         raise InputError(
             f"fit.clearance_mm: nothing of the implant is left at {fit.clearance_mm:g} mm from the bone; choose a smaller one"

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Volume
 from cranial_sparse.io.dicom import read_dicom_series
@@ -59,7 +61,7 @@ def read_mask(path: Path) -> Volume:
     """A bool volume from a file of zeros and one other value; all zeros is an empty mask. Raises InputError."""
     volume = read_volume(path)
     mask = volume.array != 0
-    if mask.any() and not (volume.array[mask] == volume.array.max()).all():
+    if mask.any() and not np.array_equal(mask, volume.array == volume.array.max()):
         found = f"{volume.array.min()} to {volume.array.max()}"
         raise InputError(
             f"{path}: expected a mask of 0 and one other value, got values from {found}; threshold it first"
