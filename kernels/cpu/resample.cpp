@@ -84,8 +84,9 @@ void resample_mask(Volume<const u8> source, Affine to, const i64* starts, i64 bl
       for (i64 x = start[0]; x < std::min(start[0] + side, nx); ++x)
         for (i64 y = start[1]; y < std::min(start[1] + side, ny); ++y) {
           u8* row = out.data + (x * ny + y) * nz;
+          // In single precision, so that half way between bone and air is one half whatever the last bits of the map.
           read_line(read, to, x, y, start[2], std::min(start[2] + side, nz),
-                    [&](double value, i64 z) { row[z] = value > 0.5; });
+                    [&](double value, i64 z) { row[z] = (float)value > 0.5f; });
         }
     };
   });
