@@ -18,8 +18,9 @@ def resample_field(
     lies between the two: scipy's affine_transform (order 1, mode "grid-constant").
     """
     out = np.empty(shape, np.float32)
-    source = _address(np.ascontiguousarray(field, np.float32), np.float32)
-    _native().resample_field(*source, *_affine(matrix, offset), outside, *_address(out, np.float32))
+    kept = np.ascontiguousarray(field, np.float32)  # by its name until the kernel is done: it may be a copy
+    source, target = _address(kept, np.float32), _address(out, np.float32)
+    _native().resample_field(*source, *_affine(matrix, offset), outside, *target)
     return out
 
 

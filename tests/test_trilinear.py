@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import affine_transform
 from scipy.spatial.transform import Rotation
 
+from cranial_sparse import trilinear
 from cranial_sparse.trilinear import resample_field
 
 affines = st.tuples(
@@ -44,6 +45,22 @@ def test_far_away_or_no_number_is_outside():
 def test_no_voxels_on_either_side():
     assert resample_field(np.ones((3, 3, 3), np.float32), np.eye(3), np.zeros(3), (0, 2, 2), 0.0).shape == (0, 2, 2)
     assert (resample_field(np.ones((0, 3, 3), np.float32), np.eye(3), np.zeros(3), (2, 2, 2), 4.0) == 4.0).all()
+
+
+def test_a_copy_lives_as_long_as_the_kernel_reads_it(monkeypatch):
+    """Of a field in another order or precision: its memory was free for others before the kernel ran."""
+    field = np.random.default_rng(0).normal(size=(20, 30, 40))
+    plain = field.astype(np.float32)
+    kernels, others = trilinear._native(), []
+
+    def later() -> object:
+        others.extend(np.full_like(plain, np.nan) for _ in range(20))  # takes what is free
+        return kernels
+
+    monkeypatch.setattr(trilinear, "_native", later)
+    for other in (field, np.asfortranarray(plain), np.stack([plain, plain], -1)[..., 0]):
+        found = resample_field(other, np.eye(3), np.zeros(3), plain.shape, 0.0)
+        np.testing.assert_array_equal(found, plain)
 
 
 def test_torch_is_not_needed():
