@@ -30,7 +30,8 @@ NAME = "completion"
 EXAMPLES = """\
   python -m benchmarks completion                                 # three skulls, both systems
   python -m benchmarks completion --cases 002 --repeats 5
-  python -m benchmarks completion --cases all --systems cascade --repeats 1"""
+  python -m benchmarks completion --cases all --systems cascade --repeats 1
+  python -m benchmarks completion --device cuda --systems cascade # the network on a card, the rest on the CPU"""
 CASES = "002,013,066"  # the README's, the one that comes out worst (levels.md), and one between
 SYSTEMS = ("radial", "cascade")
 LOWEST_DSC = 0.85  # no val case is below
@@ -83,11 +84,14 @@ def launch(command: list[str], threads: int | None = None) -> tuple[float, int]:
     return float(seconds), int(kilobytes) * 1024
 
 
-def run_system(case: str, system: str, folder: Path, threads: int | None = None) -> Run:
-    """Complete ``case`` of ``folder`` once. Raises InputError where the implant is not the missing bone."""
+def run_system(case: str, system: str, folder: Path, threads: int | None = None, device: str = "cpu") -> Run:
+    """Complete ``case`` of ``folder`` once, the network on ``device``.
+
+    Raises InputError where the implant is not the missing bone.
+    """
     skull, truth = (folder / "official" / kind / f"{case}.nrrd" for kind in ("defective_skull", "implant"))
-    command = [sys.executable, "-m", "cranial_sparse", "complete", str(skull), "--system", system, "--overwrite"]
-    seconds, peak = launch([*command, "--out", str(folder / system)], threads)
+    command = [sys.executable, "-m", "cranial_sparse", "complete", str(skull), "--system", system, "--device", device]
+    seconds, peak = launch([*command, "--overwrite", "--out", str(folder / system)], threads)
     result = folder / system / case
     found = dsc(read_mask(result / "implant.nrrd").array, read_mask(truth).array)
     if not found > LOWEST_DSC:
@@ -167,9 +171,12 @@ def main(arguments: list[str] | None = None) -> int:
         for _ in range(options.repeats):  # in turn, so that a busy minute does not fall on one alone
             for name in names:
                 for system in systems:
-                    runs.setdefault((name, system), []).append(run_system(name, system, Path(folder), options.threads))
+                    run = run_system(name, system, Path(folder), options.threads, options.device)
+                    runs.setdefault((name, system), []).append(run)
     rows = [summarise(*key, these) for key, these in runs.items()]
-    title = f"Whole completions, a fresh process each, {len(names)} case{'s' if len(names) > 1 else ''}"
+    title = (
+        f"Whole completions, a fresh process each, {len(names)} case{'s' if len(names) > 1 else ''}, {options.device}"
+    )
     notes = [f"An implant with a DSC up to {LOWEST_DSC} ends the benchmark without a figure."]
     result = page.Page(NAME, title, body(rows, options.out), [asdict(row) for row in rows], notes=notes)
     page.write(result, options.out, arguments)

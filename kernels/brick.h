@@ -69,13 +69,25 @@ BRICK_FN void coords_of(i64 key, i32* coords) {
   coords[3] = (i32)(key & 0xFFFF) - KEY_BIAS;
 }
 
+// The key of a brick of a grid, coordinates [bricks, 4]. On a GPU in one load where they are aligned, as those of a slice of
+// some buffer may not be.
+BRICK_FN i64 key_at(const i32* coords, i64 brick) {
+  const i32* c = coords + 4 * brick;
+#if defined(__CUDA_ARCH__)
+  if (((u64)coords & 15) == 0) {
+    int4 all = *reinterpret_cast<const int4*>(c);
+    return key_of(all.x, all.y, all.z, all.w);
+  }
+#endif
+  return key_of(c[0], c[1], c[2], c[3]);
+}
+
 // Bricks of a grid, ascending coordinates [bricks, 4], whose key lies below this one.
 BRICK_FN i64 bricks_below(const i32* coords, i64 bricks, i64 key) {
   i64 low = 0;
   while (bricks > 0) {
     i64 half = bricks / 2;
-    const i32* c = coords + 4 * (low + half);
-    bool below = key_of(c[0], c[1], c[2], c[3]) < key;
+    bool below = key_at(coords, low + half) < key;
     low = below ? low + half + 1 : low;
     bricks = below ? bricks - half - 1 : half;
   }
@@ -85,10 +97,8 @@ BRICK_FN i64 bricks_below(const i32* coords, i64 bricks, i64 key) {
 // Position of the brick (batch, x, y, z) in a grid, -1 where it is not there, or beyond what a key can hold.
 BRICK_FN i64 find_brick(const i32* coords, i64 bricks, i32 batch, i32 x, i32 y, i32 z) {
   if (!key_fits(batch, x, y, z)) return -1;
-  i64 at = bricks_below(coords, bricks, key_of(batch, x, y, z));
-  if (at == bricks) return -1;
-  const i32* c = coords + 4 * at;
-  return c[0] == batch && c[1] == x && c[2] == y && c[3] == z ? at : -1;
+  i64 key = key_of(batch, x, y, z), at = bricks_below(coords, bricks, key);
+  return at < bricks && key_at(coords, at) == key ? at : -1;
 }
 
 // The eight bytes of a line of voxels as eight bits: byte i becomes bit i, set where the byte is not zero, for a

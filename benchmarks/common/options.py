@@ -13,8 +13,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 
 
 def parser(name: str, description: str | None, examples: str, on_grids: bool = True) -> argparse.ArgumentParser:
-    """With ``examples`` at the end of its help; ``on_grids`` for those that run on a
-    skull's grid, on the CPU or a card."""
+    """With ``examples`` at the end of its help; ``on_grids`` for those that run on a skull's grid."""
     made = argparse.ArgumentParser(
         f"python -m benchmarks {name}",
         description=description,
@@ -26,7 +25,7 @@ def parser(name: str, description: str | None, examples: str, on_grids: bool = T
     made.add_argument(
         "--out", type=Path, help="folder of the page (default: benchmarks/results, quick: out/benchmarks)"
     )
-    made.add_argument("--device", choices=("cpu", "cuda") if on_grids else ("cpu",), default="cpu")
+    made.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     if on_grids:
         made.add_argument(
             "--skull", metavar="ID", help="of the train skulls (default: the first; without --data a shell)"

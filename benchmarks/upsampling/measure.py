@@ -21,6 +21,7 @@ from cranial_sparse.bricks import (
     lookup,
     parents,
     upsample,
+    upsample_with_coordinates,
 )
 from cranial_sparse.networks.cascade import children_of
 
@@ -91,6 +92,9 @@ def ours(fine: BrickGrid, coarse: BrickGrid, logits: Tensor, features: Tensor) -
     """Every operation by itself, then what replaces generating and pruning."""
     kept = upsample(coarse, logits)
     expect(equal(kept, fine), f"expected {len(fine):,} children, got {len(kept):,}")
+    again, listed = upsample_with_coordinates(coarse, logits)
+    expect(equal(again, fine), "upsample_with_coordinates: other children than of upsample")
+    expect(torch.equal(listed, coordinates(fine)), "upsample_with_coordinates: other coordinates than the children's")
     rows, slots = parents(kept, coarse)
     children = children_of(coordinates(coarse)).view(-1, 8, 4)
     expect(torch.equal(children[rows, slots.long()], coordinates(kept)), "parents: other children are theirs")
@@ -104,7 +108,7 @@ def ours(fine: BrickGrid, coarse: BrickGrid, logits: Tensor, features: Tensor) -
         ("coordinates", bits[1] + COORDINATES * large, lambda: coordinates(fine)),
         ("parents", sum(bits) + 9 * large, lambda: parents(fine, coarse)),
         ("inherit", moved, lambda: inherit(features, fine, coarse)),
-        ("children", grown + COORDINATES * large, lambda: coordinates(upsample(coarse, logits))),
+        ("children", grown + COORDINATES * large, lambda: upsample_with_coordinates(coarse, logits)),
         ("children with features", grown + moved, lambda: inherit(features, upsample(coarse, logits), coarse)),
     ]
 

@@ -6,7 +6,15 @@ from cranial_sparse.bricks.components import components, largest_component
 from cranial_sparse.bricks.grid import BrickGrid, empty, equal
 from cranial_sparse.bricks.morphology import dilate, erode, surface
 from cranial_sparse.bricks.packed import load, pack, save, unpack
-from cranial_sparse.bricks.pyramid import coarsen, inherit, parents, refine, subdivide, upsample
+from cranial_sparse.bricks.pyramid import (
+    coarsen,
+    inherit,
+    parents,
+    refine,
+    subdivide,
+    upsample,
+    upsample_with_coordinates,
+)
 from cranial_sparse.bricks.sets import crop, difference, intersection, prune, union
 
 __all__ = [
@@ -41,4 +49,5 @@ __all__ = [
     "union",
     "unpack",
     "upsample",
+    "upsample_with_coordinates",
 ]

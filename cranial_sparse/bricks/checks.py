@@ -14,10 +14,11 @@ BATCH_LIMIT = 1 << 15
 
 def check_tensor(name: str, tensor: Tensor, dtype: torch.dtype, *shape: int | str) -> None:
     """Exactly this type and shape; a size given by name may be any."""
-    fits = tensor.dim() == len(shape) and all(
-        isinstance(size, str) or size == got for size, got in zip(shape, tensor.shape, strict=True)
-    )
-    if tensor.dtype != dtype or not fits:
+    fits = tensor.dtype == dtype and tensor.dim() == len(shape)
+    if fits:
+        for size, got in zip(shape, tensor.shape, strict=True):  # every op passes here: a generator takes twice as long
+            fits = fits and (size == got or isinstance(size, str))
+    if not fits:
         expected = f"{_name(dtype)} [{', '.join(map(str, shape))}]"
         raise ValueError(f"{name}: expected {expected}, got {_name(tensor.dtype)} {list(tensor.shape)}")
 

@@ -148,6 +148,23 @@ def upsample(coords: Tensor, masks: Tensor, offsets: Tensor, logits: Tensor, thr
     return _tensors(run(grid, values, threshold, _threads()))
 
 
+def _fake_listed(coords, masks, offsets, logits, threshold) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    arrays = _fake_grid(coords)
+    return *arrays, coords.new_empty((torch.library.get_ctx().new_dynamic_size(), 4))
+
+
+def _listed(grid: BrickGrid) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    return *grid.arrays, reference.coordinates(grid)
+
+
+@_op(_fake_listed, lambda *grid: _listed(reference.upsample(BrickGrid(*grid[:3]), *grid[3:])))
+def upsample_listed(
+    coords: Tensor, masks: Tensor, offsets: Tensor, logits: Tensor, threshold: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    arrays = upsample(coords, masks, offsets, logits, threshold)
+    return *arrays, coordinates(*arrays, int(arrays[2][-1]))
+
+
 def _fake_parents(fc, fm, fo, cc, cm, co, rows) -> tuple[Tensor, Tensor]:
     return fo.new_empty((rows,)), fo.new_empty((rows,), dtype=torch.uint8)
 

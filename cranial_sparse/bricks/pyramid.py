@@ -27,9 +27,21 @@ def upsample(grid: BrickGrid, logits: Tensor, threshold: float = 0.0) -> BrickGr
     ``logits [N, 8]``, x slowest, are float32 or float64, on a GPU float16 or bfloat16 too. Children that are not kept
     never get a row. Raises ValueError as refine.
     """
+    _check_logits(grid, logits)
+    return BrickGrid(*ops.upsample(*grid.arrays, logits.detach(), threshold))
+
+
+def upsample_with_coordinates(grid: BrickGrid, logits: Tensor, threshold: float = 0.0) -> tuple[BrickGrid, Tensor]:
+    """As upsample, and the coordinates of the children kept, int32 ``[N, 4]`` as of ``coordinates``: on a GPU listed by
+    the same kernel, with room for all eight of every voxel till it is done. Raises ValueError as upsample."""
+    _check_logits(grid, logits)
+    *arrays, voxels = ops.upsample_listed(*grid.arrays, logits.detach(), threshold)
+    return BrickGrid(*arrays), voxels
+
+
+def _check_logits(grid: BrickGrid, logits: Tensor) -> None:
     if logits.shape != (grid.num_voxels, 8):
         raise ValueError(f"logits: expected [{grid.num_voxels}, 8], got {tuple(logits.shape)}")
-    return BrickGrid(*ops.upsample(*grid.arrays, logits.detach(), threshold))
 
 
 def subdivide(grid: BrickGrid) -> BrickGrid:

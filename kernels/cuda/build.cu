@@ -66,12 +66,15 @@ KERNEL mark_voxels(const i32* voxels, i64 count, const i64* keys, i64 bricks, u6
   atomicOr(&masks[at * WORDS + (c[1] & 7)], 1ull << ((c[2] & 7) * SIDE + (c[3] & 7)));
 }
 
-// The grid of bricks with these ascending keys and masks.
-KERNEL assemble(const i64* keys, const u64* from, i64 bricks, i32* coords, u64* masks, i64* offsets, i64* counts,
-                u64* state) {
-  emit(bricks, {coords, masks, offsets, counts, state}, [&](i64 i, u64* mask, int lane) {
-    if (lane < WORDS) mask[lane] = from[i * WORDS + lane];
-    __syncwarp();
-    return keys[i];
-  });
+// The grid of bricks with these ascending keys and masks, without those that are empty; NO_KEY stands for one beyond what
+// keys can hold. `voxels`, where it is not 0, gets the coordinates.
+KERNEL assemble(const i64* keys, const u64* from, i64 bricks, i32* voxels, i32* coords, u64* masks, i64* offsets,
+                i64* counts, u64* state) {
+  __shared__ Candidates made;
+  i64 block = take_ticket(state);
+  int i = threadIdx.x / WORDS, x = threadIdx.x % WORDS;
+  i64 at = block * PER_BLOCK + i;
+  made.masks[i][x] = at < bricks ? from[at * WORDS + x] : 0;
+  if (x == 0 && at < bricks) made.keys[i] = keys[at];
+  write_candidates(block, made, {coords, masks, offsets, counts, state, voxels});
 }

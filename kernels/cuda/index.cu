@@ -56,55 +56,54 @@ KERNEL child_bricks(const i32* coarse, i64 bricks, const i32* fine, i64 fine_bri
       (i32)find_brick(fine, fine_bricks, c[0], 2 * c[1] + slot / 4, 2 * c[2] + slot / 2 % 2, 2 * c[3] + slot % 2);
 }
 
-// Calls visit(row, x, y, z) for each voxel of a brick, in order, 32 voxels of space at a time: one warp.
-template <class Visit>
-__device__ void each_voxel(const u64* mask, i64 row, int lane, const Visit& visit) {
-  u32 half = lane < 2 * WORDS ? reinterpret_cast<const u32*>(mask)[lane] : 0;  // little endian: z first, then y, x
-  int own = __popc(half), before = own;
-  for (int step = 1; step < 2 * WORDS; step *= 2) {
-    int other = __shfl_up_sync(ALL, before, step);
-    if (lane >= step) before += other;
-  }
-  before -= own;
-#pragma unroll
-  for (int i = 0; i < 2 * WORDS; ++i) {
-    u32 bits = __shfl_sync(ALL, half, i);
-    int below = __shfl_sync(ALL, before, i);
-    if (bits >> lane & 1)
-      visit(row + below + __popc(bits & ((1u << lane) - 1)), i / 2, i % 2 * 4 + lane / SIDE, lane % SIDE);
-  }
-}
-
 // One warp a brick.
 KERNEL coordinates(const i32* coords, const u64* masks, const i64* offsets, i64 bricks, i32* voxels) {
   i64 b = warp_index();
-  if (b >= bricks) return;
-  const i32* c = coords + 4 * b;
-  i32 batch = c[0], x0 = c[1] * SIDE, y0 = c[2] * SIDE, z0 = c[3] * SIDE;
-  each_voxel(masks + b * WORDS, offsets[b], lane_index(), [&](i64 row, int x, int y, int z) {
-    reinterpret_cast<int4*>(voxels)[row] = make_int4(batch, x0 + x, y0 + y, z0 + z);
-  });
+  if (b < bricks) write_coordinates(coords + 4 * b, masks + b * WORDS, offsets[b], lane_index(), voxels);
 }
 
-// Row of the parent of voxel (x, y, z) of a fine brick in `parent`, a brick of the coarse grid or -1; -1 for none.
-__device__ inline i64 parent_row(const i32* c, i64 parent, const u64* masks, const i64* offsets, int x, int y, int z) {
-  if (parent < 0) return -1;
-  const u64* mask = masks + parent * WORDS;
-  int px = (c[1] & 1) * 4 + x / 2, py = (c[2] & 1) * 4 + y / 2, pz = (c[3] & 1) * 4 + z / 2;
-  return occupied(mask, px, py, pz) ? offsets[parent] + rank(mask, px, py, pz) : -1;
-}
+// What a warp knows of the parents of a fine brick's voxels: the coarse brick that they lie in, if there is one.
+struct Parents {
+  Planes planes;
+  i64 first;  // row of the coarse brick's first voxel
+  int x, y, z;  // of the octant that the fine brick covers
+
+  __device__ Parents(const i32* c, const Grid& coarse, int lane) : x((c[1] & 1) * 4), y((c[2] & 1) * 4), z((c[3] & 1) * 4) {
+    i64 brick = find_brick(coarse.coords, coarse.bricks, c[0], c[1] >> 1, c[2] >> 1, c[3] >> 1);
+    planes = brick < 0 ? Planes{0, 0} : planes_of(coarse.masks + brick * WORDS, lane);
+    first = brick < 0 ? 0 : coarse.offsets[brick];
+  }
+
+  // The plane of those of the fine plane at fine_x, which all lanes ask for.
+  __device__ Planes plane(int fine_x) const { return plane_at(planes, x + fine_x / 2); }
+
+  // Row of the parent of the voxel at this bit of the fine plane; -1 for none.
+  __device__ i64 row(const Planes& plane, int bit) const {
+    int at = (y + bit / SIDE / 2) * SIDE + z + bit % SIDE / 2;
+    return plane.word >> at & 1 ? first + rank_in(plane, at) : -1;
+  }
+};
 
 // One warp a fine brick.
 KERNEL parents(const i32* fine_coords, const u64* fine_masks, const i64* fine_offsets, i64 fine_bricks,
                const i32* coords, const u64* masks, const i64* offsets, i64 bricks, i64* rows, u8* slots) {
   i64 b = warp_index();
   if (b >= fine_bricks) return;
-  const i32* c = fine_coords + 4 * b;
-  i64 parent = find_brick(coords, bricks, c[0], c[1] >> 1, c[2] >> 1, c[3] >> 1);
-  each_voxel(fine_masks + b * WORDS, fine_offsets[b], lane_index(), [&](i64 row, int x, int y, int z) {
-    rows[row] = parent_row(c, parent, masks, offsets, x, y, z);
-    slots[row] = (u8)((x & 1) * 4 + (y & 1) * 2 + (z & 1));
-  });
+  int lane = lane_index();
+  Parents parents(fine_coords + 4 * b, {coords, masks, offsets, bricks}, lane);
+  Planes fine = planes_of(fine_masks + b * WORDS, lane);
+  i64 first = fine_offsets[b];
+#pragma unroll
+  for (int x = 0; x < WORDS; ++x) {
+    Planes plane = plane_at(fine, x), above = parents.plane(x);
+#pragma unroll
+    for (int bit = lane; bit < SIDE * SIDE; bit += LANES) {
+      if (!(plane.word >> bit & 1)) continue;
+      i64 row = first + rank_in(plane, bit);
+      rows[row] = parents.row(above, bit);
+      slots[row] = (u8)(x % 2 * 4 + bit / SIDE % 2 * 2 + bit % 2);
+    }
+  }
 }
 
 // The features of every fine voxel's parent, without the list of parents: `units` pieces of Piece a row, zeros where
@@ -117,28 +116,25 @@ __device__ void inherit_pieces(Grid fine, Grid coarse, const Piece* __restrict__
   if (b >= fine.bricks || units == 0) return;
   int lane = lane_index(), width = (int)units;
   i64* rows = row_of[threadIdx.x / LANES];
-  const i32* c = fine.coords + 4 * b;
-  i64 parent = find_brick(coarse.coords, coarse.bricks, c[0], c[1] >> 1, c[2] >> 1, c[3] >> 1);
-  i64 first = fine.offsets[b];
+  Parents parents(fine.coords + 4 * b, coarse, lane);
+  Planes planes = planes_of(fine.masks + b * WORDS, lane);
   for (int x = 0; x < WORDS; ++x) {
-    u64 word = fine.masks[b * WORDS + x];
-    for (int bit = lane; bit < 64; bit += LANES)
-      if (word >> bit & 1)
-        rows[popcount(word & ((1ull << bit) - 1))] =
-            parent_row(c, parent, coarse.masks, coarse.offsets, x, bit / SIDE, bit % SIDE);
+    Planes plane = plane_at(planes, x), above = parents.plane(x);
+    for (int bit = lane; bit < SIDE * SIDE; bit += LANES)
+      if (plane.word >> bit & 1) rows[rank_in(plane, bit) - plane.before] = parents.row(above, bit);
     __syncwarp();
     // Row and piece advance by addition: a division for every piece would cost more than moving it.
-    int pieces = popcount(word) * width, row = lane / width, piece = lane % width;
+    int pieces = popcount(plane.word) * width, row = lane / width, piece = lane % width;
+    i64 first = (fine.offsets[b] + plane.before) * units;
 #pragma unroll 4
     for (int i = lane; i < pieces; i += LANES) {
       i64 from = rows[row];
-      out[first * units + i] = from < 0 ? Piece{} : features[from * units + piece];
+      out[first + i] = from < 0 ? Piece{} : features[from * units + piece];
       row += LANES / width;
       piece += LANES % width;
       if (piece >= width) piece -= width, ++row;
     }
     __syncwarp();
-    first += popcount(word);
   }
 }
 

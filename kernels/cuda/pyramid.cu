@@ -30,20 +30,13 @@ KERNEL coarsen(const i32* coords, const u64* masks, i64 bricks, const i64* keys,
   });
 }
 
-// The slab and the line of each brick: four searches side by side, so that their loads are under way together.
-KERNEL rows_of_bricks(const i32* coords, i64 bricks, Row* rows) {
-  i64 b = thread_index();
-  if (b >= bricks) return;
-  i64 key = key_at(coords, b), slab = key >> 32 << 32, line = key >> 16 << 16;
-  i64 wanted[4] = {slab, slab + (1ll << 32), line, line + (1ll << 16)};
-  i64 low[4] = {0, 0, 0, 0};
-  for (i64 count = bricks; count > 1; count -= count / 2)
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (key_at(coords, low[i] + count / 2 - 1) < wanted[i]) low[i] += count / 2;
-#pragma unroll
-  for (int i = 0; i < 4; ++i) low[i] += key_at(coords, low[i]) < wanted[i];
-  rows[b] = {(i32)low[0], (i32)low[1], (i32)low[2], (i32)low[3]};
+// The slab and the line of brick b: a warp, whose lanes look for one border of four each.
+__device__ inline Row row_by_warp(const Grid& grid, i64 b, int lane) {
+  i64 key = key_at(grid.coords, b);
+  int bits = lane & 2 ? 16 : 32;
+  i32 border = (i32)bricks_below(grid.coords, grid.bricks, ((key >> bits) + (lane & 1)) << bits);
+  return {__shfl_sync(ALL, border, 0), __shfl_sync(ALL, border, 1), __shfl_sync(ALL, border, 2),
+          __shfl_sync(ALL, border, 3)};
 }
 
 __device__ inline float widen(float value) { return value; }
@@ -103,60 +96,79 @@ struct Bits {
   __device__ u32 operator()(i64 row) const { return values[row]; }
 };
 
-// The children that `kept` says each voxel keeps, eight bits a row. A warp makes a child brick from the 4 × 4 × 4
-// voxels of its octant of the parent, at most two a lane; `rows` gives the order, so nothing is sorted.
+constexpr int REFINE_WARPS = 8, BATCH = 4;  // rows whose loads a lane has under way together
+
+// Of four voxels along z, a byte of child bits each, the lowest two bits of all: eight voxels along z of the children.
+__device__ inline u32 pairs_of(u32 bytes) {
+  bytes &= 0x03030303;
+  bytes = (bytes | bytes >> 6) & 0x000F000F;
+  return (bytes | bytes >> 12) & 0xFF;
+}
+
+// Plane x of a child brick, from the child bits [8, 8, 8] of its parent: lines of eight along z, the upper four of them
+// from the second y on.
+__device__ inline u64 child_plane(const u8* kids, int octant, int x) {
+  const u8* from = kids + ((octant / 4 * 4 + x / 2) * SIDE + octant / 2 % 2 * 4) * SIDE + octant % 2 * 4;
+  u64 plane = 0;
+#pragma unroll
+  for (int y = 0; y < 4; ++y) {
+    u32 bytes = *reinterpret_cast<const u32*>(from + y * SIDE) >> x % 2 * 4;
+    plane |= (u64)(pairs_of(bytes) | pairs_of(bytes >> 2) << 8) << 16 * y;
+  }
+  return plane;
+}
+
+// The keys and masks of the eight children of every brick, in the order of keys, of the voxels that `kept` says each voxel
+// keeps, eight bits a row. A warp makes a brick's; their places are arithmetic, so nothing is sorted. A child that a key
+// cannot hold has NO_KEY. `work` is keys [8 * bricks], masks [8 * bricks, 8] and `zeros` words that are set to zero, for
+// the launch that takes the children.
 template <class Kept>
-__device__ void refined(const Grid& grid, const Row* rows, const Kept& kept, const NewGrid& out) {
-  emit(8 * grid.bricks, out, [&](i64 place, u64* mask, int lane) {
-    int octant;
-    i64 b = child_at(rows, place, &octant);
-    u64 word = lane < WORDS ? grid.masks[b * WORDS + lane] : 0;
-    i64 first = grid.offsets[b];
-    int own = popcount(word), before = own;
-    for (int step = 1; step < WORDS; step *= 2) {
-      int other = __shfl_up_sync(ALL, before, step);
-      if (lane >= step) before += other;
-    }
-    before -= own;
-    int y = lane / 4 % 4, z = lane % 4, bit = (octant / 2 % 2 * 4 + y) * SIDE + octant % 2 * 4 + z;
-    bool set[2];
-    i64 row[2];
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      int x = octant / 4 * 4 + 2 * half + lane / 16;
-      u64 plane = __shfl_sync(ALL, word, x);
-      set[half] = plane >> bit & 1;
-      int below = __shfl_sync(ALL, before, x) + popcount(plane & ((1ull << bit) - 1));
-      row[half] = first + (set[half] ? below : 0);  // a row that is there, so that both loads are under way together
-    }
-    u32 children[2] = {kept(row[0]), kept(row[1])};
-    bool any = false;
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      u32 kids = set[half] ? children[half] : 0;
-      any |= kids != 0;
-      int at = y % 2 * 16 + z * 2;
-      u32 lower = ((kids & 3) | (kids >> 2 & 3) << 8) << at, upper = ((kids >> 4 & 3) | (kids >> 6 & 3) << 8) << at;
-      for (int step = 1; step < 8; step *= 2) {  // eight lanes, two y and four z, make half a word
-        lower |= __shfl_sync(ALL, lower, lane ^ step);
-        upper |= __shfl_sync(ALL, upper, lane ^ step);
-      }
-      u32* halves = reinterpret_cast<u32*>(mask + 2 * (2 * half + lane / 16)) + y / 2;
-      if (lane % 8 == 0) halves[0] = lower, halves[2] = upper;
-    }
-    any = __any_sync(ALL, any);
-    const i32* c = grid.coords + 4 * b;
-    i32 bx = 2 * c[1] + octant / 4, by = 2 * c[2] + octant / 2 % 2, bz = 2 * c[3] + octant % 2;
-    if (any && !key_fits(c[0], bx, by, bz)) out.counts[2] = 1;
-    return key_of(c[0], bx, by, bz);
+__device__ void refined(const Grid& grid, const Kept& kept, u64* work, i64 zeros) {
+  __shared__ u64 kids_of[REFINE_WARPS][VOXELS / 8];  // a byte for each voxel
+  __shared__ u16 places_of[REFINE_WARPS][VOXELS];
+  u64 *keys = work, *masks = keys + 8 * grid.bricks, *counts = masks + 8 * WORDS * grid.bricks;
+  if (thread_index() < zeros) counts[thread_index()] = 0;
+  i64 b = warp_index();
+  if (b >= grid.bricks) return;
+  int lane = lane_index();
+  u64* none = kids_of[threadIdx.x / LANES];
+  none[lane] = none[lane + LANES] = 0;
+  u8* kids = reinterpret_cast<u8*>(none);
+  u16* places = places_of[threadIdx.x / LANES];
+  i64 first = grid.offsets[b];
+  int voxels = (int)(grid.offsets[b + 1] - first);
+  // Where each row lies, so that lanes take one row after the other and their loads are neighbours.
+  each_voxel(grid.masks + b * WORDS, 0, lane, [&](i64 row, int x, int y, int z) {
+    places[row] = (u16)((x * SIDE + y) * SIDE + z);
   });
+  Row row = row_by_warp(grid, b, lane);
+  __syncwarp();
+  for (int done = 0; done < voxels; done += BATCH * LANES) {
+    u32 bits[BATCH];
+#pragma unroll
+    for (int k = 0; k < BATCH; ++k) {
+      int r = done + k * LANES + lane;
+      bits[k] = r < voxels ? kept(first + r) : 0;
+    }
+#pragma unroll
+    for (int k = 0; k < BATCH; ++k)
+      if (bits[k]) kids[places[done + k * LANES + lane]] = (u8)bits[k];
+  }
+  __syncwarp();
+#pragma unroll
+  for (int word = lane; word < 8 * WORDS; word += LANES)
+    masks[child_place(row, b, word / WORDS) * WORDS + word % WORDS] = child_plane(kids, word / WORDS, word % WORDS);
+  if (lane >= 8) return;
+  const i32* c = grid.coords + 4 * b;
+  i32 x = 2 * c[1] + lane / 4, y = 2 * c[2] + lane / 2 % 2, z = 2 * c[3] + lane % 2;
+  keys[child_place(row, b, lane)] = (u64)(key_fits(c[0], x, y, z) ? key_of(c[0], x, y, z) : NO_KEY);
 }
 
 // `values` are logits [N, 8], or child bits [N], which need no threshold.
-#define REFINE(name, T, kept)                                                                                      \
-  KERNEL name(const i32* coords, const u64* masks, const i64* offsets, i64 bricks, const Row* rows, const T* values, \
-              double threshold, i32* new_coords, u64* new_masks, i64* new_offsets, i64* counts, u64* state) {      \
-    refined({coords, masks, offsets, bricks}, rows, kept, {new_coords, new_masks, new_offsets, counts, state});    \
+#define REFINE(name, T, kept)                                                                                        \
+  KERNEL name(const i32* coords, const u64* masks, const i64* offsets, i64 bricks, const T* values, double threshold, \
+              u64* work, i64 zeros) {                                                                                \
+    refined({coords, masks, offsets, bricks}, kept, work, zeros);                                                    \
   }
 REFINE(refine, u8, Bits{values})
 REFINE(upsample_f16, Half, (Logits<Half>{values, (float)threshold}))

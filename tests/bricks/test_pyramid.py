@@ -15,6 +15,7 @@ from cranial_sparse.bricks import (
     subdivide,
     to_dense,
     upsample,
+    upsample_with_coordinates,
 )
 from cranial_sparse.bricks.ops import child_bricks
 
@@ -70,6 +71,9 @@ def test_upsample_keeps_children_above_the_threshold(grid, dtype):
     fine = upsample(grid, logits, 0.25)
     assert equal(fine, reference.upsample(grid, logits, 0.25))
     assert len(fine) == int((logits > 0.25).sum())
+    again, voxels = upsample_with_coordinates(grid, logits, 0.25)
+    assert equal(again, fine)
+    assert torch.equal(voxels, coordinates(fine))
 
 
 def test_upsample_drops_nan_and_equality():
@@ -84,6 +88,8 @@ def test_shapes_are_checked():
         refine(grid, torch.zeros(2, dtype=torch.uint8))
     with pytest.raises(ValueError, match=r"\[1, 8\]"):
         upsample(grid, torch.zeros(1, 4))
+    with pytest.raises(ValueError, match=r"logits: expected \[1, 8\]"):
+        upsample_with_coordinates(grid, torch.zeros(2, 8))
     with pytest.raises(ValueError, match="logits: expected float32 or float64"):
         upsample(grid, torch.zeros(1, 8).half())
 

@@ -18,9 +18,12 @@ from cranial_sparse.bricks import (
     intersection,
     lookup,
     parents,
+    subdivide,
     union,
     upsample,
+    upsample_with_coordinates,
 )
+from cranial_sparse.bricks.cuda import launch
 from cranial_sparse.networks.cascade import Cascade, CascadeInputs
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
@@ -76,8 +79,12 @@ def test_upsampling_at_full_size_gives_the_same_twenty_times(skull: BrickGrid, d
     logits = torch.randn(len(coarse), 8, generator=torch.manual_seed(0)).to(dtype)
     expected = upsample(coarse, logits.float(), 0.125)
     card, values = coarse.to("cuda"), logits.cuda()
+    voxels = coordinates(expected)
     for _ in range(20):
         assert equal(upsample(card, values, 0.125).to("cpu"), expected)
+        grid, listed = upsample_with_coordinates(card, values, 0.125)
+        assert equal(grid.to("cpu"), expected)
+        assert torch.equal(listed.cpu(), voxels)
 
 
 def test_a_new_thread_has_a_context(skull: BrickGrid):
@@ -90,24 +97,49 @@ def test_a_new_thread_has_a_context(skull: BrickGrid):
     assert torch.equal(found[0], coordinates(card))
 
 
+def test_threads_do_not_read_one_anothers_sizes(skull: BrickGrid):
+    """What the host waits for lands in memory of its thread."""
+    grids = [coarsen(skull).to("cuda"), coarsen(coarsen(skull)).to("cuda")]
+    expected = [len(subdivide(grid)) for grid in grids]
+
+    def run(grid: BrickGrid, size: int, found: list[bool]) -> None:
+        with torch.cuda.stream(torch.cuda.Stream()):
+            logits = torch.ones(len(grid), 8, device="cuda")
+            found.extend(len(upsample_with_coordinates(grid, logits)[1]) == size for _ in range(100))
+
+    torch.cuda.synchronize()
+    found: list[bool] = []
+    threads = [Thread(target=run, args=(grid, size, found)) for grid, size in zip(grids, expected, strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [True] * 200
+
+
 def test_tensors_of_several_devices_are_refused(skull: BrickGrid):
     card = coarsen(skull).to("cuda")
     with pytest.raises(ValueError, match="expected contiguous tensors on cuda"):
         torch.ops.cranial_sparse.upsample(*card.arrays, torch.zeros(len(card), 8), 0.0)
 
 
-def test_the_host_waits_only_for_sizes(skull: BrickGrid):
+def test_the_host_waits_only_for_sizes(skull: BrickGrid, monkeypatch: pytest.MonkeyPatch):
     card = coarsen(skull).to("cuda")
     rows, logits = card.num_voxels, torch.randn(len(card), 8, device="cuda")
     coordinates(card)  # compiled by now
+    waits, landed = [], launch.landed
+    monkeypatch.setattr(launch, "landed", lambda like: waits.append(1) or landed(like))
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
         voxels = torch.ops.cranial_sparse.coordinates(*card.arrays, rows)
         torch.ops.cranial_sparse.lookup(*card.arrays, voxels)
         torch.ops.cranial_sparse.neighbour_bricks(card.coords)
-        with pytest.raises(RuntimeError, match="synchroniz"):
-            torch.ops.cranial_sparse.upsample(*card.arrays, logits, 0.0)
+        assert not waits
+        torch.ops.cranial_sparse.upsample(*card.arrays, logits, 0.0)
+        assert len(waits) == 1
+        torch.ops.cranial_sparse.upsample_listed(*card.arrays, logits, 0.0)
+        assert len(waits) == 2
     finally:
         torch.cuda.set_sync_debug_mode("default")
 

@@ -149,6 +149,22 @@ def test_upsample(gpu, grid, dtype):
     logits[2::5, 5] = 0.25
     expected = reference.refine(coarse, reference.threshold_children(logits.double(), 0.25))
     assert same(gpu.upsample(*coarse.arrays, logits, 0.25), expected)
+    *arrays, voxels = gpu.upsample_listed(*coarse.arrays, logits, 0.25)
+    assert same(arrays, expected)
+    assert torch.equal(voxels, reference.coordinates(expected))
+
+
+@pytest.mark.parametrize("threshold", [-1e9, 2.0, 1e9])
+def test_children_kept_are_listed_whether_many_few_or_none(gpu, threshold):
+    """Where few are, what is returned does not hold on to the room for all."""
+    grid = random_grid()
+    logits = torch.randn(len(grid), 8, generator=torch.manual_seed(1))
+    *arrays, voxels = gpu.upsample_listed(*grid.arrays, logits, threshold)
+    expected = reference.upsample(grid, logits, threshold)
+    assert same(arrays, expected)
+    assert torch.equal(voxels, reference.coordinates(expected))
+    if 4 * len(expected) < logits.numel():
+        assert voxels.untyped_storage().nbytes() == 16 * len(expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
@@ -185,8 +201,9 @@ def test_children_beyond_a_grid_are_refused(gpu):
         gpu.refine(*grid.arrays, torch.full((2,), 255, dtype=torch.uint8))
     kept = torch.tensor([1, 0], dtype=torch.uint8)  # by rows: the voxel at 1 comes first
     assert BrickGrid(*gpu.refine(*grid.arrays, kept)).num_voxels == 1
-    with pytest.raises(ValueError, match="coordinates in"):
-        gpu.upsample(*grid.arrays, torch.ones(2, 8), 0.0)
+    for upsample in (gpu.upsample, gpu.upsample_listed):
+        with pytest.raises(ValueError, match="coordinates in"):
+            upsample(*grid.arrays, torch.ones(2, 8), 0.0)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import weakref
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -50,12 +51,15 @@ def test_convolutions_and_their_gradients(name: str, grid: str, convolution: str
     assert max(convolution_errors(load_backend(name), convolutions(GRIDS[grid])[convolution])) <= LIMIT
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU: spconv_triton runs on nothing else")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("library", ["spconv", "spconv_triton"])
 @pytest.mark.parametrize("grid", GRIDS)
-def test_convolutions_and_their_gradients_on_a_gpu(grid: str) -> None:
-    pytest.importorskip("spconv_triton", reason="spconv-triton is not installed")
+def test_convolutions_and_their_gradients_on_a_gpu(grid: str, library: str) -> None:
+    pytest.importorskip(library)
+    if library == "spconv" and import_module("spconv.cppconstants").CPU_ONLY_BUILD:
+        pytest.skip("spconv's build for the CPU alone is installed")
     for convolution in convolutions(GRIDS[grid].to("cuda")).values():
-        assert max(convolution_errors(load_backend("spconv_triton"), convolution, "cuda")) <= LIMIT
+        assert max(convolution_errors(load_backend(library), convolution, "cuda")) <= LIMIT
 
 
 def test_the_shipped_cascade_and_its_gradients(peer: str) -> None:

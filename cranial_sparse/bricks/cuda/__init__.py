@@ -8,7 +8,7 @@ from cranial_sparse.bricks.cuda.build import from_coordinates, from_dense, to_de
 from cranial_sparse.bricks.cuda.index import child_bricks, coordinates, lookup, neighbour_bricks
 from cranial_sparse.bricks.cuda.inherit import inherit
 from cranial_sparse.bricks.cuda.morphology import dilate, erode
-from cranial_sparse.bricks.cuda.pyramid import coarsen, parents, refine, upsample
+from cranial_sparse.bricks.cuda.pyramid import coarsen, parents, refine, upsample, upsample_listed
 from cranial_sparse.bricks.cuda.sets import combine, crop, prune
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "refine",
     "to_dense",
     "upsample",
+    "upsample_listed",
 ]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cranial_sparse.bricks.checks import check_box, check_tensor, check_voxels
 from cranial_sparse.bricks.cuda import launch
-from cranial_sparse.bricks.cuda.emit import Arrays, emit, unique_keys, warps, zeros
+from cranial_sparse.bricks.cuda.emit import Arrays, emit, unique_keys, warps
 
 
 def from_dense(volume: Tensor, origin: Sequence[int]) -> Arrays:
@@ -30,12 +30,12 @@ def to_dense(coords: Tensor, masks: Tensor, offsets: Tensor, shape: Sequence[int
 def from_coordinates(voxels: Tensor) -> Arrays:
     voxels = voxels.contiguous()
     check_tensor("voxels", voxels, torch.int32, "N", 4)
-    count, counts = len(voxels), zeros(voxels, 2)
+    count, counts = len(voxels), launch.landing()
     keys = torch.empty(count, dtype=torch.int64, device=voxels.device)
-    launch.run("voxel_keys", count, 256, voxels, count, keys, counts[1:])
+    launch.run("voxel_keys", count, 256, voxels, count, keys, counts + 8)
     keys, beyond = unique_keys(keys, counts)
     if beyond:
         check_voxels("voxels", voxels)  # raises and says which
     masks = torch.zeros((len(keys), 8), dtype=torch.int64, device=voxels.device)
     launch.run("mark_voxels", count, 256, voxels, count, keys, len(keys), masks)
-    return emit("assemble", len(keys), keys, masks, len(keys), full=True)
+    return emit("assemble", len(keys), keys, masks, len(keys), 0, full=True)

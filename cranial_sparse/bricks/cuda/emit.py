@@ -8,7 +8,7 @@ from cranial_sparse.bricks.cuda.launch import LANES
 
 Arrays = tuple[Tensor, Tensor, Tensor]
 
-_PER_BLOCK, _THREADS = 32, 256  # as in kernels/cuda/emit.cuh
+_PER_BLOCK, _THREADS, _COUNTS = 32, 256, 3  # as in kernels/cuda/emit.cuh
 _UNIQUE_THREADS = 1024
 
 MOST = 1 << 26
@@ -24,6 +24,16 @@ def warps(count: int) -> int:
     return count * LANES
 
 
+def scratch(kernel: str, candidates: int) -> int:
+    """Words, zero before the launch, for the state of a prefix sum over so many candidate bricks, and what it counts.
+
+    Raises ValueError where they are more than can be counted.
+    """
+    if candidates >= MOST:
+        raise ValueError(f"{kernel}: expected fewer than {MOST} candidate bricks, got {candidates}; split the batch")
+    return _COUNTS + 1 + -(-candidates // _PER_BLOCK)
+
+
 def emit(kernel: str, candidates: int, *inputs: Tensor | int | float, full: bool = False) -> Arrays:
     """The grid of those of so many candidate bricks that have a voxel; of all, where it is known to be ``full``.
 
@@ -31,26 +41,40 @@ def emit(kernel: str, candidates: int, *inputs: Tensor | int | float, full: bool
     """
     like = inputs[0]
     assert isinstance(like, Tensor)
+    state, arrays = zeros(like, scratch(kernel, candidates)), room(candidates, like)
+    if candidates == 0:
+        return arrays
+    if full:  # nobody waits, so nobody may write where another kernel's are waited for
+        start(kernel, candidates, *inputs, arrays=arrays, counts=state.data_ptr(), state=state.data_ptr() + 8 * _COUNTS)
+        return arrays
+    start(kernel, candidates, *inputs, arrays=arrays, counts=launch.landing(), state=state.data_ptr())
+    return trimmed(kernel, arrays)[0]
+
+
+def room(candidates: int, like: Tensor) -> Arrays:
+    """The arrays of a grid of so many bricks, as yet unknown."""
     coords = torch.empty((candidates, 4), dtype=torch.int32, device=like.device)
     masks = torch.empty((candidates, 8), dtype=torch.int64, device=like.device)
-    if candidates == 0:
-        return coords, masks, zeros(like, 1)
-    if candidates >= MOST:
-        raise ValueError(f"{kernel}: expected fewer than {MOST} candidate bricks, got {candidates}; split the batch")
     offsets = torch.empty(candidates + 1, dtype=torch.int64, device=like.device)
-    blocks = -(-candidates // _PER_BLOCK)
-    scratch = zeros(like, 3 + 1 + blocks)
-    counts, state = scratch[:3], scratch[3:]
-    launch.run(kernel, blocks * _THREADS, _THREADS, *inputs, coords, masks, offsets, counts, state)
-    if full:
-        return coords, masks, offsets
-    bricks, _, beyond = counts.tolist()
+    return coords, masks, offsets if candidates else offsets.zero_()
+
+
+def start(kernel: str, candidates: int, *inputs: Tensor | int | float, arrays: Arrays, counts: int, state: int) -> None:
+    """A kernel that ends in ``write_candidates``: see there what is at the addresses ``counts`` and ``state``."""
+    threads = -(-candidates // _PER_BLOCK) * _THREADS
+    launch.run(kernel, threads, _THREADS, *inputs, *arrays, counts, state)
+
+
+def trimmed(kernel: str, arrays: Arrays) -> tuple[Arrays, int]:
+    """Waits for the kernel whose counts land: its grid without the room that it did not need, and its voxels. Raises as
+    emit."""
+    coords, masks, offsets = arrays
+    bricks, voxels, beyond = launch.landed(coords)
     if beyond:
         raise OverflowError(kernel)
-    arrays = coords[:bricks], masks[:bricks], offsets[: bricks + 1]
-    if 4 * bricks >= candidates:  # copies take as long as the kernel; the room is small
-        return arrays
-    return arrays[0].clone(), arrays[1].clone(), arrays[2].clone()
+    few = 4 * bricks < len(coords)  # else copies take as long as the kernel; the room is small
+    coords, masks, offsets = coords[:bricks], masks[:bricks], offsets[: bricks + 1]
+    return (coords.clone(), masks.clone(), offsets.clone()) if few else (coords, masks, offsets), voxels
 
 
 def brick_keys(coords: Tensor) -> Tensor:
@@ -60,15 +84,15 @@ def brick_keys(coords: Tensor) -> Tensor:
     return keys
 
 
-def unique_keys(keys: Tensor, counts: Tensor | None = None) -> tuple[Tensor, bool]:
-    """Each key once, ascending, without those that stand for none; and whether the second of ``counts``, int64 [2] of
-    zeros, has been set meanwhile, which costs no further wait."""
+def unique_keys(keys: Tensor, counts: int | None = None) -> tuple[Tensor, bool]:
+    """Each key once, ascending, without those that stand for none; and whether the second of the words that land at
+    ``counts`` has been set meanwhile, which costs no further wait."""
     if len(keys) == 0:
         return keys, False
     keys = keys.sort().values
     unique = torch.empty_like(keys)
-    counts = zeros(keys, 2) if counts is None else counts
+    counts = launch.landing() if counts is None else counts
     state = zeros(keys, 1 + -(-len(keys) // _UNIQUE_THREADS))
-    launch.run("unique_keys", len(keys), _UNIQUE_THREADS, keys, len(keys), unique, counts[:1], state)
-    count, flag = counts.tolist()
+    launch.run("unique_keys", len(keys), _UNIQUE_THREADS, keys, len(keys), unique, counts, state)
+    count, flag, _ = launch.landed(keys)
     return unique[:count].clone(), bool(flag)

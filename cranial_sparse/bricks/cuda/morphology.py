@@ -15,12 +15,12 @@ def dilate(coords: Tensor, masks: Tensor, offsets: Tensor, radius: float) -> Arr
     launch.run("reached_keys", slots, 256, coords, masks, len(coords), reach, steps, keys)
     # Their number is waited for: room for all that might be reached would be up to 700 times that of the grid.
     keys, _ = unique_keys(keys)
-    return emit("assemble", len(keys), keys, _dilated(coords, masks, keys, radius, erode=False), len(keys))
+    return emit("assemble", len(keys), keys, _dilated(coords, masks, keys, radius, erode=False), len(keys), 0)
 
 
 def erode(coords: Tensor, masks: Tensor, offsets: Tensor, radius: float) -> Arrays:
     keys = brick_keys(coords)
-    return emit("assemble", len(keys), keys, _dilated(coords, masks, keys, radius, erode=True), len(keys))
+    return emit("assemble", len(keys), keys, _dilated(coords, masks, keys, radius, erode=True), len(keys), 0)
 
 
 def _dilated(coords: Tensor, masks: Tensor, keys: Tensor, radius: float, erode: bool) -> Tensor:

@@ -1,12 +1,14 @@
 """Coarser and finer grids."""
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
 from cranial_sparse.bricks import reference
 from cranial_sparse.bricks.checks import check_tensor
 from cranial_sparse.bricks.cuda import launch
-from cranial_sparse.bricks.cuda.emit import Arrays, emit, unique_keys, warps
+from cranial_sparse.bricks.cuda.emit import Arrays, emit, room, scratch, start, trimmed, unique_keys, warps
 from cranial_sparse.bricks.grid import BrickGrid
 
 _UPSAMPLE = {
@@ -27,26 +29,64 @@ def coarsen(coords: Tensor, masks: Tensor, offsets: Tensor) -> Arrays:
 def refine(coords: Tensor, masks: Tensor, offsets: Tensor, children: Tensor) -> Arrays:
     check_tensor("children", children, torch.uint8, "N")
     try:
-        return _refine("refine", coords, masks, offsets, children, 0.0)
+        return _refine("refine", coords, masks, offsets, children, 0.0)[0]
     except OverflowError:
         return reference.refine(BrickGrid(coords, masks, offsets), children).arrays  # raises and says where
 
 
 def upsample(coords: Tensor, masks: Tensor, offsets: Tensor, logits: Tensor, threshold: float) -> Arrays:
+    return _upsample(coords, masks, offsets, logits, threshold)[0]
+
+
+def upsample_listed(
+    coords: Tensor, masks: Tensor, offsets: Tensor, logits: Tensor, threshold: float
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    arrays, voxels = _upsample(coords, masks, offsets, logits, threshold, listed=True)
+    return *arrays, voxels
+
+
+def _upsample(coords, masks, offsets, logits: Tensor, threshold: float, listed: bool = False) -> tuple[Arrays, Tensor]:
     if logits.dtype not in _UPSAMPLE or logits.dim() != 2 or logits.shape[1] != 8:
         raise ValueError(f"logits: expected floating point [N, 8], got {logits.dtype} {list(logits.shape)}")
+    kernel, limit = _UPSAMPLE[logits.dtype], _rounded(threshold, logits.dtype)
     try:
-        rounded = torch.tensor(threshold, dtype=logits.dtype).item()  # as a comparison in torch would
-        return _refine(_UPSAMPLE[logits.dtype], coords, masks, offsets, logits, rounded)
+        return _refine(kernel, coords, masks, offsets, logits, limit, listed)
     except OverflowError:
-        return reference.upsample(BrickGrid(coords, masks, offsets), logits, threshold).arrays  # raises and says where
+        return reference.upsample(
+            BrickGrid(coords, masks, offsets), logits, threshold
+        ).arrays, logits  # raises, says where
 
 
-def _refine(kernel: str, coords: Tensor, masks: Tensor, offsets: Tensor, values: Tensor, threshold: float) -> Arrays:
-    bricks = len(coords)
-    rows = torch.empty((bricks, 4), dtype=torch.int32, device=coords.device)  # slab and line of each, see brick.h
-    launch.run("rows_of_bricks", bricks, 256, coords, bricks, rows)
-    return emit(kernel, 8 * bricks, coords, masks, offsets, bricks, rows, _aligned(values), threshold)
+@lru_cache
+def _rounded(threshold: float, dtype: torch.dtype) -> float:
+    """As a comparison in torch would."""
+    return torch.tensor(threshold, dtype=dtype).item()
+
+
+def _refine(
+    kernel: str,
+    coords: Tensor,
+    masks: Tensor,
+    offsets: Tensor,
+    values: Tensor,
+    threshold: float,
+    listed: bool = False,
+) -> tuple[Arrays, Tensor]:
+    """The grid, and with ``listed`` its coordinates [N, 4]: one kernel makes all eight children of every brick, in
+    order, the next keeps those that have a voxel. What the second needs is asked for while the first runs."""
+    bricks, places = len(coords), 8 * len(coords)
+    zeros = scratch(kernel, places)
+    work = torch.empty(9 * places + zeros, dtype=torch.int64, device=coords.device)  # a key and eight words each
+    launch.run(kernel, warps(bricks), 256, coords, masks, offsets, bricks, _aligned(values), threshold, work, zeros)
+    arrays = room(places, coords)
+    voxels = torch.empty((8 * len(values) if listed else 0, 4), dtype=torch.int32, device=coords.device)
+    if not bricks:
+        return arrays, voxels
+    address = work.data_ptr()
+    children = work, address + 8 * places, places, voxels if listed else 0
+    start("assemble", places, *children, arrays=arrays, counts=launch.landing(), state=address + 8 * 9 * places)
+    arrays, rows = trimmed(kernel, arrays)
+    return arrays, voxels[:rows] if 4 * rows >= len(voxels) else voxels[:rows].clone()
 
 
 def _aligned(values: Tensor) -> Tensor:
