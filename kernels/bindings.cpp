@@ -13,6 +13,7 @@
 #include "cpu/conv.h"
 #include "cpu/grid.h"
 #include "cpu/microkernels.h"
+#include "cpu/pages.h"
 #include "cpu/resample.h"
 
 namespace nb = nanobind;
@@ -125,6 +126,7 @@ void bind_by_type(nb::module_& m) {
 }  // namespace
 
 NB_MODULE(_kernels, m) {
+  m.def("prefer_huge_pages", &prefer_huge_pages);
   m.def("instruction_set", &instruction_set);
   m.def("set_instruction_set", [](const std::string& name) { return set_instruction_set(name.c_str()); });
 

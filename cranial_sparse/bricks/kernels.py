@@ -20,6 +20,10 @@ if (_isa := os.environ.get("CRANIAL_SPARSE_ISA")) and not native.set_instruction
     raise InputError(f"CRANIAL_SPARSE_ISA: expected portable, avx2 or avx512 as far as this machine goes, got {_isa!r}")
 
 
+LARGE = 4 << 20
+"""Bytes from which on it matters how memory is mapped."""
+
+
 def address(name: str, tensor: Tensor, dtype: torch.dtype, *shape: int | str) -> int:
     """Address of a contiguous CPU tensor of exactly this type and shape; a size given by name may be any.
 
@@ -45,3 +49,13 @@ def view(coords: Tensor, masks: Tensor, offsets: Tensor, of: str = "") -> tuple[
     """The arrays of a grid as the kernels take them. ``of`` names the grid in errors."""
     occupancy = bits(masks, offsets, of)
     return address(f"{of}coords", coords, torch.int32, len(masks), 4), *occupancy
+
+
+def in_huge_pages(new: Tensor) -> Tensor:
+    """``new``, a CPU tensor that nobody has written to, in pages of 2 MiB where the system has them for whoever asks.
+
+    torch does not ask: at 512³ the pages of a new list of voxels took longer than its contents.
+    """
+    if new.nbytes >= LARGE:
+        native.prefer_huge_pages(new.data_ptr(), new.nbytes)
+    return new

@@ -14,7 +14,7 @@ from cranial_sparse.bricks import cuda, reference
 from cranial_sparse.bricks.checks import check_box, check_rows, check_voxels
 from cranial_sparse.bricks.cuda.launch import usable
 from cranial_sparse.bricks.grid import BrickGrid
-from cranial_sparse.bricks.kernels import address, native, view
+from cranial_sparse.bricks.kernels import address, in_huge_pages, native, view
 from cranial_sparse.bricks.library import register_autograd, register_op
 
 Arrays = tuple[Tensor, Tensor, Tensor]
@@ -68,7 +68,7 @@ def from_dense(volume: Tensor, origin: Sequence[int]) -> Arrays:
     ),
 )
 def to_dense(coords: Tensor, masks: Tensor, offsets: Tensor, shape: Sequence[int], origin: Sequence[int]) -> Tensor:
-    volume = torch.zeros(tuple(shape), dtype=torch.bool)
+    volume = in_huge_pages(torch.empty(tuple(shape), dtype=torch.bool)).zero_()
     native.to_dense(view(coords, masks, offsets), volume.data_ptr(), tuple(shape), tuple(origin), _threads())
     return volume
 
@@ -88,7 +88,7 @@ def from_coordinates(voxels: Tensor) -> Arrays:
 def coordinates(coords: Tensor, masks: Tensor, offsets: Tensor, rows: int) -> Tensor:
     grid = view(coords, masks, offsets)
     check_rows("rows", rows, int(offsets[-1]))
-    voxels = torch.empty((rows, 4), dtype=torch.int32)
+    voxels = in_huge_pages(torch.empty((rows, 4), dtype=torch.int32))
     native.coordinates(grid, voxels.data_ptr(), _threads())
     return voxels
 
@@ -100,7 +100,7 @@ def coordinates(coords: Tensor, masks: Tensor, offsets: Tensor, rows: int) -> Te
 def lookup(coords: Tensor, masks: Tensor, offsets: Tensor, voxels: Tensor) -> Tensor:
     voxels = voxels.contiguous()
     grid, wanted = view(coords, masks, offsets), address("voxels", voxels, torch.int32, "M", 4)
-    rows = torch.empty(voxels.shape[0], dtype=torch.int64)
+    rows = in_huge_pages(torch.empty(voxels.shape[0], dtype=torch.int64))
     native.lookup(grid, wanted, voxels.shape[0], rows.data_ptr(), _threads())
     return rows
 
@@ -182,7 +182,8 @@ def parents(
     fine = view(fine_coords, fine_masks, fine_offsets, "fine_")
     coarse = view(coarse_coords, coarse_masks, coarse_offsets, "coarse_")
     check_rows("rows", rows, int(fine_offsets[-1]))
-    parent, slot = torch.empty(rows, dtype=torch.int64), torch.empty(rows, dtype=torch.uint8)
+    parent = in_huge_pages(torch.empty(rows, dtype=torch.int64))
+    slot = torch.empty(rows, dtype=torch.uint8)
     native.parents(fine, coarse, parent.data_ptr(), slot.data_ptr(), _threads())
     return parent, slot
 
@@ -206,7 +207,7 @@ def inherit(
     check_rows("rows", rows, int(fine_offsets[-1]))
     features = features.contiguous()
     values = address("features", features, features.dtype, int(coarse_offsets[-1]), "C")
-    out = features.new_empty((rows, features.shape[1]))
+    out = in_huge_pages(features.new_empty((rows, features.shape[1])))
     native.inherit(fine, coarse, values, features.shape[1] * features.element_size(), out.data_ptr(), _threads())
     return out
 
@@ -280,6 +281,6 @@ def component_roots(
     grid, neighbours = view(coords, masks, offsets), neighbours.contiguous()
     links = address("neighbours", neighbours, torch.int32, len(masks), 27)
     check_rows("rows", rows, int(offsets[-1]))
-    roots = torch.empty(rows, dtype=torch.int64)
+    roots = in_huge_pages(torch.empty(rows, dtype=torch.int64))
     native.components(grid, links, connectivity, roots.data_ptr())
     return roots

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cranial_sparse.bricks.checks import check_rows
-from cranial_sparse.bricks.kernels import address, bits, native
+from cranial_sparse.bricks.kernels import address, bits, in_huge_pages, native
 from cranial_sparse.bricks.library import register_autograd, register_op
 from cranial_sparse.sparse_conv import fallback, operands
 
@@ -73,7 +73,7 @@ def _pair(children: Tensor, fine_masks: Tensor, fine_offsets: Tensor, coarse_mas
 def submanifold_conv(
     features: Tensor, weight: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, transposed: bool
 ) -> Tensor:
-    out = operands.submanifold(features, weight, masks, offsets, neighbours, transposed)
+    out = in_huge_pages(operands.submanifold(features, weight, masks, offsets, neighbours, transposed))
     grid, links = _near(masks, offsets, neighbours, features=features)
     features, weight = features.contiguous(), weight.contiguous()
     steps, cin, cout = weight.shape
@@ -125,7 +125,7 @@ register_autograd(submanifold_conv, _submanifold_backward, _save_submanifold)
 def depthwise_conv(
     features: Tensor, weight: Tensor, masks: Tensor, offsets: Tensor, neighbours: Tensor, transposed: bool
 ) -> Tensor:
-    out = operands.depthwise(features, weight, masks, offsets, neighbours, transposed)
+    out = in_huge_pages(operands.depthwise(features, weight, masks, offsets, neighbours, transposed))
     grid, links = _near(masks, offsets, neighbours, features=features)
     features, weight = features.contiguous(), weight.contiguous()
     _kernel("depthwise_conv", features, weight)(
@@ -179,7 +179,7 @@ def down_conv(
     transposed: bool,
 ) -> Tensor:
     grids = children, fine_masks, fine_offsets, coarse_masks, coarse_offsets
-    out, pair = operands.strided(features, weight, *grids, rows, transposed), _pair(*grids)
+    out, pair = in_huge_pages(operands.strided(features, weight, *grids, rows, transposed)), _pair(*grids)
     check_rows("features", features.shape[0], int(fine_offsets[-1]))
     check_rows("rows", rows, int(coarse_offsets[-1]))
     features, weight = features.contiguous(), weight.contiguous()
@@ -204,7 +204,7 @@ def up_conv(
     transposed: bool,
 ) -> Tensor:
     grids = children, fine_masks, fine_offsets, coarse_masks, coarse_offsets
-    out, pair = operands.strided(features, weight, *grids, rows, transposed), _pair(*grids)
+    out, pair = in_huge_pages(operands.strided(features, weight, *grids, rows, transposed)), _pair(*grids)
     check_rows("features", features.shape[0], int(coarse_offsets[-1]))
     check_rows("rows", rows, int(fine_offsets[-1]))
     features, weight = features.contiguous(), weight.contiguous()
