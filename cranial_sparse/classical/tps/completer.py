@@ -23,20 +23,30 @@ from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.geometry import Volume
 
 
+LEAST_WEIGHT = 0.02  # a reference that counts less is not worth bending
+SMALLEST_ERROR = 0.05  # mm: nothing is measured better
+
+
 @dataclass(frozen=True, eq=False)
 class Completed:
-    """A vault made whole from the ``chosen`` reference; ``errors`` (mm) of all references, by name.
+    """A vault made whole from all references: their ``errors`` (mm) around the hole and the ``weights`` that these give
+    them, by name.
 
     ``outer`` and ``inner`` [N, 3] are the template's points on it: where they were ``placed``, and missing ones where the
-    reference has them.
+    references have them.
     """
 
     vault: Vault
     placed: Placed
-    chosen: str
     errors: dict[str, float]
+    weights: dict[str, float]
     outer: NDArray[np.float64]
     inner: NDArray[np.float64]
+
+    @property
+    def chosen(self) -> str:
+        """The reference that counts most, which errs least."""
+        return max(self.weights, key=self.weights.__getitem__)
 
 
 def complete_tables(
@@ -59,14 +69,34 @@ def complete_tables(
         offered.append(best_fitting(shape, skulls, patient, placed))
     references = [reference for reference in offered if reference is not None]
     errors = {reference.name: leave_out_error(reference, patient, placed, settings) for reference in references}
-    # the mean comes first, so it is taken where nothing can be measured
-    chosen = min(references, key=lambda reference: errors[reference.name])
-    vault = warp_vault(chosen, patient, placed, settings)
-    outer = estimated(chosen.outer.points, placed.outer.points, placed.outer.seen)
-    inner = estimated(chosen.inner.points, placed.inner.points, placed.inner.seen)
-    outer[~placed.outer.seen] = along(vault.outer, outer)[~placed.outer.seen]
-    inner[~placed.inner.seen] = along(vault.outer - vault.thickness, inner)[~placed.inner.seen]
-    return Completed(vault, placed, chosen.name, errors, outer, inner)
+    weights = weights_of(errors)
+    counting = [reference for reference in references if weights[reference.name] > 0]
+    share = np.array([weights[reference.name] for reference in counting])
+    vault = averaged([warp_vault(reference, patient, placed, settings) for reference in counting], share)
+    seen, inner_seen = placed.outer.seen, placed.inner.seen
+    outer = np.tensordot(share, [estimated(r.outer.points, placed.outer.points, seen) for r in counting], 1)
+    inner = np.tensordot(share, [estimated(r.inner.points, placed.inner.points, inner_seen) for r in counting], 1)
+    outer[~seen] = along(vault.outer, outer)[~seen]
+    inner[~inner_seen] = along(vault.outer - vault.thickness, inner)[~inner_seen]
+    outer[seen], inner[inner_seen] = placed.outer.points[seen], placed.inner.points[inner_seen]
+    return Completed(vault, placed, errors, weights, outer, inner)
+
+
+def weights_of(errors: dict[str, float]) -> dict[str, float]:
+    """What each reference counts, by one over the square of its error (mm), as for estimates that err independently; below
+    LEAST_WEIGHT nothing. Where no error could be measured the first one, the mean, is taken alone."""
+    precision = np.array([max(error, SMALLEST_ERROR) ** -2.0 for error in errors.values()])
+    if not precision.any():
+        precision[0] = 1.0
+    share = precision / precision.sum()
+    share = np.where(share < LEAST_WEIGHT, 0.0, share)
+    return dict(zip(errors, (share / share.sum()).tolist(), strict=True))
+
+
+def averaged(vaults: list[Vault], share: NDArray) -> Vault:
+    """Both tables of vaults of one hole, each by its ``share`` [N] of the whole."""
+    outer = np.tensordot(share, [vault.outer for vault in vaults], 1)
+    return replace(vaults[0], outer=outer, thickness=np.tensordot(share, [vault.thickness for vault in vaults], 1))
 
 
 def tps_completer(
@@ -103,6 +133,9 @@ def tps_field(
     return replace(field, notes=notes(done, skulls is not None), facts=facts(done, pose))
 
 
+_SAID = {"mean": "the mean skull", "mirrored": "the mirrored other side", "best-fitting": "the best-fitting skull"}
+
+
 def notes(done: Completed, with_skulls: bool) -> tuple[str, ...]:
     """Which reference the missing bone was taken from, and what could not be one."""
     said = []
@@ -110,12 +143,11 @@ def notes(done: Completed, with_skulls: bool) -> tuple[str, ...]:
         said.append("no intact side: too little of the missing bone's opposite is there to be mirrored")
     if not with_skulls:
         said.append("no skulls of others are at hand, so the mean skull stands for the best-fitting one")
+    counting = {name: share for name, share in done.weights.items() if share > 0}
+    shares = [f"{_SAID[name]} ({share:.0%})" for name, share in counting.items()]
     measured = [f"{name} {error:.2f} mm" for name, error in done.errors.items() if np.isfinite(error)]
     reason = f"; error around the hole: {', '.join(measured)}" if measured else ""
-    source = {"mean": "the mean skull", "mirrored": "the mirrored other side"}.get(
-        done.chosen, "the best-fitting skull"
-    )
-    return (*said, f"the missing bone is modelled on {source}{reason}")
+    return (*said, f"the missing bone is modelled on {' and '.join(shares)}{reason}")
 
 
 def facts(done: Completed, pose: Pose) -> dict[str, Any]:
@@ -126,6 +158,7 @@ def facts(done: Completed, pose: Pose) -> dict[str, Any]:
     relaxed = {"outer": done.placed.outer, "inner": done.placed.inner}
     return {
         "reference": done.chosen,
+        "weights": {name: round(share, 3) for name, share in done.weights.items()},
         "leave_out_error_mm": {name: round(e, 3) if np.isfinite(e) else None for name, e in done.errors.items()},
         "scale": round(done.placed.similarity.scale, 4),
         "landmarks": {

@@ -1,7 +1,7 @@
 """What missing landmarks are taken from: the mean, the patient's own other side, or the training skull that fits best.
 
-The published choice is the surgeon's; here each reference predicts bone that is there, around the hole, and the one that
-does so best is taken (Gunz et al., Journal of Human Evolution 57, 2009, compare such references for fossils).
+The published choice is the surgeon's; here each reference predicts bone that is there, around the hole, and counts the more
+the better it does (Gunz et al., Journal of Human Evolution 57, 2009, compare such references for fossils).
 """
 
 from dataclasses import fields, replace

@@ -5,9 +5,10 @@ import pytest
 
 from cranial_sparse.classical.maps import PIXELS, Rays, directions
 from cranial_sparse.classical.radial_model import PosedMaps, shipped_model
-from cranial_sparse.classical.tps.completer import Completed, complete_tables, notes
+from cranial_sparse.classical.tps.completer import Completed, complete_tables, notes, weights_of
 from cranial_sparse.classical.tps.landmarks import check_enough
 from cranial_sparse.classical.tps.references import read_skulls
+from cranial_sparse.classical.tps.surface import along
 from cranial_sparse.classical.tps.template import NAMES, template
 from cranial_sparse.classical.tps.warp import Rim, fitted_to_rim
 from cranial_sparse.errors import InputError
@@ -57,6 +58,30 @@ def test_an_odd_shape_on_both_sides_is_mirrored() -> None:
     assert outer < 0.4
     assert inner < 0.5
     assert any("mirrored other side" in note for note in notes(done, with_skulls=False))
+
+
+def test_references_count_by_what_they_err() -> None:
+    """1 and 2 mm: four parts to one. One that errs ten times as far is left out; where nothing was measured, the mean stands."""
+    assert weights_of({"mean": 2.0, "mirrored": 1.0}) == pytest.approx({"mean": 0.2, "mirrored": 0.8})
+    assert weights_of({"mean": 10.0, "mirrored": 1.0}) == {"mean": 0.0, "mirrored": 1.0}
+    assert weights_of({"mean": np.inf, "mirrored": 1.0}) == {"mean": 0.0, "mirrored": 1.0}
+    assert weights_of({"mean": np.inf, "mirrored": np.inf}) == {"mean": 1.0, "mirrored": 0.0}
+    assert sum(weights_of({"mean": 0.0, "mirrored": 0.0, "best-fitting": 1.0}).values()) == pytest.approx(1)
+
+
+def test_the_mean_and_the_other_side_are_averaged() -> None:
+    """Half as odd on the other side: the truth lies between the references, and so does what comes of them."""
+    shape = bump(0.4, 0.1, 3) + bump(-0.4, 0.1, 6)
+    done = completed(shape, LATERAL)
+    assert min(done.weights.values()) > 0.1
+    assert max(done.weights, key=done.weights.get) == done.chosen == min(done.errors, key=done.errors.get)
+    missing = ~done.placed.outer.seen
+    radius = np.linalg.norm(done.outer[missing], axis=1)
+    np.testing.assert_allclose(along(done.vault.outer, done.outer)[missing], done.outer[missing], atol=1e-6)
+    assert np.isfinite(radius).all()
+    told = notes(done, with_skulls=False)[-1]
+    assert "the mean skull (" in told
+    assert "the mirrored other side (" in told
 
 
 def test_no_intact_side_is_said() -> None:
