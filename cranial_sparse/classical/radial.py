@@ -53,14 +53,14 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
     outside &= ~swollen_rim(rays, outside, hole, region, model, settings)
     outer, outer_spread = _filled_and_spread(rays.outer, outside, region, model.outer, model, settings.outer)
     outer_spread *= OVERCONFIDENT
-    # An oblique cut takes more of the inner table than of the outer, and walls that were not recognised make thickness near
-    # the hole wrong: it is completed from farther away first, and then again with those readings that agree.
+    # An oblique cut takes more of the inner table than of the outer, and walls that were not recognised make bone near the hole
+    # look thin: its thickness is completed from farther away first, and then again with those readings that agree.
     plausible = outside & (thickness > 1) & (thickness < 21)
-    safe = plausible & ~binary_dilation(hole, iterations=4)
-    rim = plausible & region
-    told = _told(thickness, safe, region, rim, model.thickness, model, settings.thickness)
-    off = np.maximum(np.abs(thickness - told), np.abs(rays.outer - outer))
-    agreeing = rim & (off < settings.reading)
+    safe = plausible & (distance_transform_edt(~hole) * PIXEL_MM > settings.apart)
+    rim = plausible & ~safe
+    off = thickness - _told(thickness, safe, region, rim, model.thickness, model, settings.thickness)
+    agreeing = rim & (off > -settings.thinner) & (off < settings.reading)
+    agreeing &= np.abs(rays.outer - outer) < settings.reading
     thick, spread = _filled_and_spread(thickness, safe | agreeing, region, model.thickness, model, settings.thickness)
     return Vault(outer, np.maximum(thick, 1.5), hole, outer_spread, np.hypot(outer_spread, spread))
 

@@ -30,7 +30,9 @@ class RadialSettings:
     )
     stands_out: float = 2.5  # mm above its neighbours: a fixture, or debris
     swollen: float = 0.2  # mm: with a median of more above what bone farther away tells, the rim is not believed
-    reading: float = 2.5  # mm: near the hole, a thickness farther than this from the expected one is not believed
+    apart: float = 14.0  # mm from the hole: beyond, a cut takes nothing of the inner table, however oblique
+    reading: float = 2.5  # mm: near the hole, a thickness this far above what bone farther away tells is not believed
+    thinner: float = 1.2  # mm: nor one this far below, for a cut can only take away
 
 
 SHIPPED_SETTINGS = RadialSettings()

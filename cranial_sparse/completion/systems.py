@@ -20,9 +20,9 @@ class System:
 
 
 SYSTEMS = {
-    "radial": System(radial.radial_completer, (radial_model.WEIGHTS,), revision=6),
+    "radial": System(radial.radial_completer, (radial_model.WEIGHTS,), revision=7),
     "ssm": System(ssm.ssm_completer, (radial_model.WEIGHTS, ssm_model.WEIGHTS)),
     "tps": System(tps.tps_completer, (radial_model.WEIGHTS,), revision=5),
-    "consensus": System(consensus.consensus_completer, (radial_model.WEIGHTS,), revision=8),
+    "consensus": System(consensus.consensus_completer, (radial_model.WEIGHTS,), revision=9),
     "mirror": System(mirror.mirror_completer, (radial_model.WEIGHTS,), revision=3),
 }
