@@ -32,8 +32,9 @@ def upsample(grid: BrickGrid, logits: Tensor, threshold: float = 0.0) -> BrickGr
 
 
 def upsample_with_coordinates(grid: BrickGrid, logits: Tensor, threshold: float = 0.0) -> tuple[BrickGrid, Tensor]:
-    """As upsample, and the coordinates of the children kept, int32 ``[N, 4]`` as of ``coordinates``: on a GPU listed by
-    the same kernel, with room for all eight of every voxel till it is done. Raises ValueError as upsample."""
+    """As upsample, and the coordinates of the children kept, int32 ``[N, 4]`` as of ``coordinates``. On a GPU the same kernel
+    lists them, into room for all eight of every voxel, which the list keeps where it fills half of it. Raises ValueError as
+    upsample."""
     _check_logits(grid, logits)
     *arrays, voxels = ops.upsample_listed(*grid.arrays, logits.detach(), threshold)
     return BrickGrid(*arrays), voxels

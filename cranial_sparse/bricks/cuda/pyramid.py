@@ -86,7 +86,7 @@ def _refine(
     children = work, address + 8 * places, places, voxels if listed else 0
     start("assemble", places, *children, arrays=arrays, counts=launch.landing(), state=address + 8 * 9 * places)
     arrays, rows = trimmed(kernel, arrays)
-    return arrays, voxels[:rows] if 4 * rows >= len(voxels) else voxels[:rows].clone()
+    return arrays, voxels[:rows] if 2 * rows >= len(voxels) else voxels[:rows].clone()
 
 
 def _aligned(values: Tensor) -> Tensor:
