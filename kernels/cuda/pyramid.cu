@@ -33,8 +33,10 @@ KERNEL coarsen(const i32* coords, const u64* masks, i64 bricks, const i64* keys,
 // The slab and the line of brick b: a warp, whose lanes look for one border of four each.
 __device__ inline Row row_by_warp(const Grid& grid, i64 b, int lane) {
   i64 key = key_at(grid.coords, b);
-  int bits = lane & 2 ? 16 : 32;
-  i32 border = (i32)bricks_below(grid.coords, grid.bricks, ((key >> bits) + (lane & 1)) << bits);
+  int bits = lane & 2 ? 16 : 32, end = lane & 1;
+  i64 wanted = (i64)(((u64)(key >> bits) + end) << bits);
+  bool last = end && wanted < key;  // of all that keys can hold: there is no border above it
+  i32 border = (i32)(last ? grid.bricks : bricks_below(grid.coords, grid.bricks, wanted));
   return {__shfl_sync(ALL, border, 0), __shfl_sync(ALL, border, 1), __shfl_sync(ALL, border, 2),
           __shfl_sync(ALL, border, 3)};
 }

@@ -1,6 +1,8 @@
 """The CUDA grid kernels against the CPU's and the reference."""
 
 from itertools import pairwise
+from threading import Barrier, Thread
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from cranial_sparse.bricks import (
     reference,
     subdivide,
 )
+from cranial_sparse.bricks.cuda import launch
 
 FAR = 1 << 18
 
@@ -204,6 +207,64 @@ def test_children_beyond_a_grid_are_refused(gpu):
     for upsample in (gpu.upsample, gpu.upsample_listed):
         with pytest.raises(ValueError, match="coordinates in"):
             upsample(*grid.arrays, torch.ones(2, 8), 0.0)
+
+
+def test_the_last_slab_and_line_of_all_end_with_the_grid(gpu):
+    """Their upper border once overflowed, and their children went to places of others."""
+    last = FAR - 1
+    voxels = [[0, 1, 0, 0], [(1 << 15) - 1, 5, 0, 0], [(1 << 15) - 1, last, 0, 0], [(1 << 15) - 1, last, last, last]]
+    grid = from_coordinates(torch.tensor(voxels, dtype=torch.int32))
+    for kept in ([1, 2, 0, 0], [0, 128, 0, 0]):
+        children = torch.tensor(kept, dtype=torch.uint8)
+        assert same(gpu.refine(*grid.arrays, children), BrickGrid(*ops.refine(*grid.arrays, children)))
+
+
+def test_sizes_are_waited_for_on_the_card_that_they_are_of(monkeypatch):
+    """And before their memory is used again, where somebody failed in between."""
+    waits = []
+    monkeypatch.setattr(launch, "_bind", lambda device: None)
+    monkeypatch.setattr(launch, "_stream", lambda handle: SimpleNamespace(sync=lambda: waits.append(in_use[-1])))
+    monkeypatch.setattr(torch._C, "_cuda_getCurrentRawStream", lambda device: 0, raising=False)
+    in_use = [0]
+
+    class Used:
+        def __init__(self, device: int) -> None:
+            self.device = device
+
+        def __enter__(self) -> None:
+            in_use.append(self.device)
+
+        def __exit__(self, *_: object) -> None:
+            in_use.pop()
+
+    monkeypatch.setattr(torch.cuda, "device", Used)
+    there = SimpleNamespace(is_cuda=True, get_device=lambda: 1)
+    address = launch.landing(there)
+    assert launch.landing(there) == address
+    assert waits == [1]
+    assert launch.landed(there) == [0, 0, 0]
+    assert waits == [1, 1]
+    launch.landing(there)
+    assert waits == [1, 1]
+    launch.landed(there)
+
+
+def test_every_thread_has_words_of_its_own():
+    addresses = []
+    both = Barrier(2)
+
+    def ask() -> None:
+        both.wait()
+        addresses.append(launch.landing(torch.zeros(1)))
+        assert launch.landed(torch.zeros(1)) == [0, 0, 0]
+        both.wait()
+
+    threads = [Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(addresses)) == 2
 
 
 @pytest.mark.parametrize(

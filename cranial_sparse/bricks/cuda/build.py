@@ -30,7 +30,7 @@ def to_dense(coords: Tensor, masks: Tensor, offsets: Tensor, shape: Sequence[int
 def from_coordinates(voxels: Tensor) -> Arrays:
     voxels = voxels.contiguous()
     check_tensor("voxels", voxels, torch.int32, "N", 4)
-    count, counts = len(voxels), launch.landing()
+    count, counts = len(voxels), launch.landing(voxels)
     keys = torch.empty(count, dtype=torch.int64, device=voxels.device)
     launch.run("voxel_keys", count, 256, voxels, count, keys, counts + 8)
     keys, beyond = unique_keys(keys, counts)

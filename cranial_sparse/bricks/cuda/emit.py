@@ -47,7 +47,7 @@ def emit(kernel: str, candidates: int, *inputs: Tensor | int | float, full: bool
     if full:  # nobody waits, so nobody may write where another kernel's are waited for
         start(kernel, candidates, *inputs, arrays=arrays, counts=state.data_ptr(), state=state.data_ptr() + 8 * _COUNTS)
         return arrays
-    start(kernel, candidates, *inputs, arrays=arrays, counts=launch.landing(), state=state.data_ptr())
+    start(kernel, candidates, *inputs, arrays=arrays, counts=launch.landing(like), state=state.data_ptr())
     return trimmed(kernel, arrays)[0]
 
 
@@ -91,7 +91,7 @@ def unique_keys(keys: Tensor, counts: int | None = None) -> tuple[Tensor, bool]:
         return keys, False
     keys = keys.sort().values
     unique = torch.empty_like(keys)
-    counts = launch.landing() if counts is None else counts
+    counts = launch.landing(keys) if counts is None else counts
     state = zeros(keys, 1 + -(-len(keys) // _UNIQUE_THREADS))
     launch.run("unique_keys", len(keys), _UNIQUE_THREADS, keys, len(keys), unique, counts, state)
     count, flag, _ = launch.landed(keys)

@@ -67,32 +67,40 @@ def _bind(device: int) -> None:
         core.Device(device).set_current()
 
 
-class _Landing(threading.local):
-    """Words in memory of the host that a card can write to, for each thread its own."""
+class _Landing:
+    """Words in memory of the host that a card can write to, and the tensor on whose card that is under way."""
 
     def __init__(self) -> None:
-        self.words = torch.zeros(3, dtype=torch.int64, pin_memory=torch.cuda.is_available())
+        self.words = torch.zeros(3, dtype=torch.int64, device="cpu", pin_memory=torch.cuda.is_available())
         self.address, self.values = self.words.data_ptr(), self.words.numpy()
+        self.awaited: Tensor | None = None
 
 
-@cache
-def _landing() -> _Landing:
-    return _Landing()  # not at import: it starts CUDA
+_threads = threading.local()  # each has words of its own
 
 
-def landing() -> int:
-    """The address of three words of 64 bits, now zero, for what the host must know: read them before they are asked for
-    again, by ``landed``. A copy from the card would take longer than to wait for it."""
-    words = _landing()
+def landing(like: Tensor) -> int:
+    """The address of three words of 64 bits, now zero, for what kernels on a tensor's card tell the host, which reads them
+    by ``landed``: a copy from the card would take longer than to wait for it."""
+    if not hasattr(_threads, "landing"):
+        _threads.landing = _Landing()
+    words = _threads.landing
+    if words.awaited is not None:  # of somebody who failed before it came to read them
+        landed(words.awaited)
     words.values[:] = 0
+    words.awaited = like
     return words.address
 
 
 def landed(like: Tensor) -> list[int]:
-    """Waits for the kernels on the current stream of a tensor's card; what they wrote there."""
+    """Waits for the kernels on the current stream of a tensor's card; what they wrote to this thread's words."""
     if like.is_cuda:
-        _stream(torch._C._cuda_getCurrentRawStream(like.get_device())).sync()
-    return _landing().values.tolist()
+        device = like.get_device()
+        with torch.cuda.device(device):  # the default stream is that of the card in use
+            _bind(device)
+            _stream(torch._C._cuda_getCurrentRawStream(device)).sync()
+    _threads.landing.awaited = None
+    return _threads.landing.values.tolist()
 
 
 def run(name: str, count: int, threads: int, *arguments: Tensor | int | float) -> None:

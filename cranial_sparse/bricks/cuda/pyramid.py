@@ -60,7 +60,7 @@ def _upsample(coords, masks, offsets, logits: Tensor, threshold: float, listed: 
 @lru_cache
 def _rounded(threshold: float, dtype: torch.dtype) -> float:
     """As a comparison in torch would."""
-    return torch.tensor(threshold, dtype=dtype).item()
+    return torch.tensor(threshold, dtype=dtype, device="cpu").item()
 
 
 def _refine(
@@ -84,7 +84,7 @@ def _refine(
         return arrays, voxels
     address = work.data_ptr()
     children = work, address + 8 * places, places, voxels if listed else 0
-    start("assemble", places, *children, arrays=arrays, counts=launch.landing(), state=address + 8 * 9 * places)
+    start("assemble", places, *children, arrays=arrays, counts=launch.landing(coords), state=address + 8 * 9 * places)
     arrays, rows = trimmed(kernel, arrays)
     return arrays, voxels[:rows] if 2 * rows >= len(voxels) else voxels[:rows].clone()
 

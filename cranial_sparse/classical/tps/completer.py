@@ -22,7 +22,6 @@ from cranial_sparse.completion.completer import Field
 from cranial_sparse.completion.frame import Pose, canonical_lattice
 from cranial_sparse.geometry import Volume
 
-
 LEAST_WEIGHT = 0.02  # a reference that counts less is not worth bending
 SMALLEST_ERROR = 0.05  # mm: nothing is measured better
 
