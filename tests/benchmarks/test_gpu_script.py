@@ -63,6 +63,7 @@ def test_every_step_is_summed_up(tmp_path: Path, minutes: str, monkeypatch: pyte
     assert lines["convolution"].startswith("exit 124, stopped after")
     assert lines["scaling"].endswith("no room")
     assert lines["dense_vs_sparse"].startswith("exit 0")
+    assert lines["completion"].startswith("exit 0")
     assert lines["racecheck"] == "cannot attach on this machine, which is no fault of the kernels"
     log = (tmp_path / "out" / "logs" / "upsampling.log").read_text()
     assert "-m benchmarks upsampling --device cuda --out" in log
