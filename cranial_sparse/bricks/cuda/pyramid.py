@@ -42,19 +42,21 @@ def upsample_listed(
     coords: Tensor, masks: Tensor, offsets: Tensor, logits: Tensor, threshold: float
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     arrays, voxels = _upsample(coords, masks, offsets, logits, threshold, listed=True)
+    assert voxels is not None
     return *arrays, voxels
 
 
-def _upsample(coords, masks, offsets, logits: Tensor, threshold: float, listed: bool = False) -> tuple[Arrays, Tensor]:
+def _upsample(
+    coords: Tensor, masks: Tensor, offsets: Tensor, logits: Tensor, threshold: float, listed: bool = False
+) -> tuple[Arrays, Tensor | None]:
     if logits.dtype not in _UPSAMPLE or logits.dim() != 2 or logits.shape[1] != 8:
         raise ValueError(f"logits: expected floating point [N, 8], got {logits.dtype} {list(logits.shape)}")
     kernel, limit = _UPSAMPLE[logits.dtype], _rounded(threshold, logits.dtype)
     try:
         return _refine(kernel, coords, masks, offsets, logits, limit, listed)
     except OverflowError:
-        return reference.upsample(
-            BrickGrid(coords, masks, offsets), logits, threshold
-        ).arrays, logits  # raises, says where
+        grid = reference.upsample(BrickGrid(coords, masks, offsets), logits, threshold)  # raises and says where
+        return grid.arrays, reference.coordinates(grid)
 
 
 @lru_cache
@@ -71,7 +73,7 @@ def _refine(
     values: Tensor,
     threshold: float,
     listed: bool = False,
-) -> tuple[Arrays, Tensor]:
+) -> tuple[Arrays, Tensor | None]:
     """The grid, and with ``listed`` its coordinates [N, 4]: one kernel makes all eight children of every brick, in
     order, the next keeps those that have a voxel. What the second needs is asked for while the first runs."""
     bricks, places = len(coords), 8 * len(coords)
@@ -79,13 +81,15 @@ def _refine(
     work = torch.empty(9 * places + zeros, dtype=torch.int64, device=coords.device)  # a key and eight words each
     launch.run(kernel, warps(bricks), 256, coords, masks, offsets, bricks, _aligned(values), threshold, work, zeros)
     arrays = room(places, coords)
-    voxels = torch.empty((8 * len(values) if listed else 0, 4), dtype=torch.int32, device=coords.device)
+    voxels = torch.empty((8 * len(values), 4), dtype=torch.int32, device=coords.device) if listed else None
     if not bricks:
         return arrays, voxels
     address = work.data_ptr()
-    children = work, address + 8 * places, places, voxels if listed else 0
+    children = work, address + 8 * places, places, 0 if voxels is None else voxels
     start("assemble", places, *children, arrays=arrays, counts=launch.landing(coords), state=address + 8 * 9 * places)
     arrays, rows = trimmed(kernel, arrays)
+    if voxels is None:
+        return arrays, None
     return arrays, voxels[:rows] if 2 * rows >= len(voxels) else voxels[:rows].clone()
 
 
