@@ -59,17 +59,3 @@ def peak_growth() -> Callable[[Callable[[], object]], float]:
         return (_memory("VmHWM") - before) / 1024
 
     return measure
-
-
-@pytest.fixture
-def huge_kilobytes() -> Callable[[], int]:
-    """How much of this process's memory lies in huge pages; skips where the system gives none to whoever asks."""
-    setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-    if not setting.is_file() or "[madvise]" not in setting.read_text():
-        pytest.skip("the system gives huge pages to nobody, or to everybody")
-
-    def count() -> int:
-        lines = Path("/proc/self/smaps").read_text().splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("AnonHugePages"))
-
-    return count
