@@ -1,7 +1,6 @@
 // Grids from dense volumes and coordinate lists, and back.
 #include "emit.cuh"
 
-
 KERNEL from_dense(const u8* dense, i64 batch, i64 nx, i64 ny, i64 nz, i64 ox, i64 oy, i64 oz, i32* coords, u64* masks,
                   i64* offsets, i64* counts, u64* state) {
   i64 lx = ox >> 3, ly = oy >> 3, lz = oz >> 3;  // bricks of the box, from low to high
@@ -68,13 +67,16 @@ KERNEL mark_voxels(const i32* voxels, i64 count, const i64* keys, i64 bricks, u6
 
 // The grid of bricks with these ascending keys and masks, without those that are empty; NO_KEY stands for one beyond what
 // keys can hold. `voxels`, where it is not 0, gets the coordinates.
-KERNEL assemble(const i64* keys, const u64* from, i64 bricks, i32* voxels, i32* coords, u64* masks, i64* offsets,
+// In registers that leave a multiprocessor room for all the blocks that it can hold: there is little else to do while they
+// wait for the prefix and for memory.
+extern "C" __global__ void __launch_bounds__(256, 8)
+assemble(const i64* keys, const u64* from, i64 bricks, i32* voxels, i32* coords, u64* masks, i64* offsets,
                 i64* counts, u64* state) {
-  __shared__ Candidates made;
-  i64 block = take_ticket(state);
-  int i = threadIdx.x / WORDS, x = threadIdx.x % WORDS;
-  i64 at = block * PER_BLOCK + i;
-  made.masks[i][x] = at < bricks ? from[at * WORDS + x] : 0;
-  if (x == 0 && at < bricks) made.keys[i] = keys[at];
-  write_candidates(block, made, {coords, masks, offsets, counts, state, voxels});
+  __shared__ u16 places[EMIT_WARPS][VOXELS];
+  __shared__ i64 own_keys[PER_BLOCK];
+  i64 block = take_ticket(state), at = block * PER_BLOCK + threadIdx.x / WORDS;
+  int x = threadIdx.x % WORDS;
+  if (x == 0 && at < bricks) own_keys[threadIdx.x / WORDS] = keys[at];
+  u64 word = at < bricks ? from[at * WORDS + x] : 0;
+  write_candidates(block, word, own_keys, {coords, masks, offsets, counts, state, voxels}, voxels ? places : nullptr);
 }

@@ -15,6 +15,16 @@ __device__ inline i64 thread_index() { return (i64)blockIdx.x * blockDim.x + thr
 __device__ inline i64 warp_index() { return thread_index() / LANES; }
 __device__ inline int lane_index() { return threadIdx.x % LANES; }
 
+// Sum of the values of this lane and all before it.
+template <class T>
+__device__ inline T inclusive_sum(T value, int lane) {
+  for (int step = 1; step < LANES; step *= 2) {
+    T before = __shfl_up_sync(ALL, value, step);
+    if (lane >= step) value += before;
+  }
+  return value;
+}
+
 struct Grid {
   const i32* coords;   // [bricks, 4]
   const u64* masks;    // [bricks, 8]
@@ -65,30 +75,31 @@ __device__ inline int rank_in(const Planes& plane, int bit) {
   return plane.before + popcount(plane.word & ((1ull << bit) - 1));
 }
 
-// Calls visit(row, x, y, z) for each voxel of a brick, in order, 32 voxels of space at a time: one warp.
-template <class Visit>
-__device__ void each_voxel(const u64* mask, i64 row, int lane, const Visit& visit) {
-  u32 half = lane < 2 * WORDS ? reinterpret_cast<const u32*>(mask)[lane] : 0;  // little endian: z first, then y, x
-  int own = __popc(half), before = own;
-  for (int step = 1; step < 2 * WORDS; step *= 2) {
-    int other = __shfl_up_sync(ALL, before, step);
-    if (lane >= step) before += other;
-  }
-  before -= own;
-#pragma unroll
-  for (int i = 0; i < 2 * WORDS; ++i) {
-    u32 bits = __shfl_sync(ALL, half, i);
-    if (!bits) continue;  // the same for all lanes
-    int below = __shfl_sync(ALL, before, i);
-    if (bits >> lane & 1)
-      visit(row + below + __popc(bits & ((1u << lane) - 1)), i / 2, i % 2 * 4 + lane / SIDE, lane % SIDE);
-  }
+// Lists the set bits in order, the lowest as `first`; where the list goes on.
+__device__ inline u16* list_bits(u32 bits, int first, u16* list) {
+  for (; bits; bits &= bits - 1) *list++ = (u16)(first + __ffs(bits) - 1);
+  return list;
 }
 
-// The coordinates of a brick's voxels, at their rows of `voxels` [N, 4]: one warp.
-__device__ inline void write_coordinates(const i32* brick, const u64* mask, i64 row, int lane, i32* voxels) {
-  i32 batch = brick[0], x0 = brick[1] * SIDE, y0 = brick[2] * SIDE, z0 = brick[3] * SIDE;
-  each_voxel(mask, row, lane, [&](i64 at, int x, int y, int z) {
-    reinterpret_cast<int4*>(voxels)[at] = make_int4(batch, x0 + x, y0 + y, z0 + z);
-  });
+// The rows of a brick's voxels, in order, of which a lane holds bits 16 * lane ... 16 * lane + 15: calls visit(i, place) for
+// the i-th voxel, at x * 64 + y * 8 + z, by one lane, neighbouring lanes for neighbouring rows. One warp, whose list lies in
+// shared memory.
+__device__ inline int list_voxels(u32 bits, int lane, u16* places) {
+  int own = __popc(bits), sum = inclusive_sum(own, lane);
+  __syncwarp();  // others may still read what was there
+  list_bits(bits, lane * 16, places + sum - own);
+  __syncwarp();
+  return __shfl_sync(ALL, sum, LANES - 1);
+}
+
+// Of a brick's mask, the bits of which a lane makes a list.
+__device__ inline u32 share_of(const u64* mask, int lane) { return reinterpret_cast<const u16*>(mask)[lane]; }  // little endian
+
+// The coordinates of a brick's voxels, listed by list_voxels: one warp.
+__device__ inline void write_coordinates(const i32* brick, const u16* places, int count, int4* voxels, int lane) {
+  i32 x0 = brick[1] * SIDE, y0 = brick[2] * SIDE, z0 = brick[3] * SIDE;
+  for (int i = lane; i < count; i += LANES) {
+    int place = places[i];
+    voxels[i] = make_int4(brick[0], x0 + (place >> 6), y0 + (place >> 3 & 7), z0 + (place & 7));
+  }
 }

@@ -16,49 +16,52 @@ struct NewGrid {
   i32* voxels = nullptr;  // [as many as there may be, 4], where their coordinates are wanted
 };
 
-// The candidates of one block, in shared memory: a mask that is empty needs no key.
-struct Candidates {
-  u64 masks[PER_BLOCK][WORDS + 1];  // one more: lanes that read a column meet in no bank
-  i64 keys[PER_BLOCK];
-};
-
-// Writes those that have voxels where the prefix sum over all blocks says. All threads of the block call it.
-__device__ inline void write_candidates(i64 block, const Candidates& made, const NewGrid& out) {
-  __shared__ u64 before[PER_BLOCK];
-  int warp = threadIdx.x / LANES, lane = lane_index();
+// Writes those of a block's candidates that have voxels where the prefix sum over all blocks says. All threads call it,
+// each with a word of a candidate, eight threads to one; `keys`, in shared memory, has those of the candidates.
+// `places`, where coordinates are wanted, is room in shared memory for a list of a brick's voxels for each warp.
+__device__ inline void write_candidates(i64 block, u64 word, const i64* keys, const NewGrid& out,
+                                        u16 (*places)[VOXELS] = nullptr) {
+  __shared__ u64 of_warp[EMIT_WARPS];
+  int warp = threadIdx.x / LANES, lane = lane_index(), x = threadIdx.x % WORDS;
+  u32 filled = __ballot_sync(ALL, word != 0);
+  bool kept = filled >> (lane - x) & 0xFF;
+  u64 own = tally(kept && x == 0, popcount(word)), sum = inclusive_sum(own, lane);
+  if (lane == LANES - 1) of_warp[warp] = sum;
   __syncthreads();
-  if (warp == 0) {
-    int voxels = 0;
-    for (int x = 0; x < WORDS; ++x) voxels += popcount(made.masks[lane][x]);
-    u64 own = voxels ? tally(1, voxels) : 0;
-    u64 sum = inclusive_sum(own, lane), total = __shfl_sync(ALL, sum, LANES - 1);
-    u64 prefix = prefix_of_block(out.state, block, total, lane);
-    before[lane] = voxels ? prefix + sum - own : NO_BRICK;
-    if (block == gridDim.x - 1 && lane == 0) {
-      out.counts[0] = bricks_in(prefix + total);
-      out.counts[1] = voxels_in(prefix + total);
-      out.offsets[bricks_in(prefix + total)] = voxels_in(prefix + total);
-    }
+  u64 before = sum - own, total = 0;
+  for (int w = 0; w < EMIT_WARPS; ++w) {
+    if (w < warp) before += of_warp[w];
+    total += of_warp[w];
   }
-  __syncthreads();
-  int i = threadIdx.x / WORDS, x = threadIdx.x % WORDS;
-  if (before[i] != NO_BRICK) {
-    i64 at = bricks_in(before[i]);
-    out.masks[at * WORDS + x] = made.masks[i][x];
+  u64 prefix = prefix_of_block(out.state, block, total);
+  if (block == gridDim.x - 1 && threadIdx.x == 0) {
+    out.counts[0] = bricks_in(prefix + total);
+    out.counts[1] = voxels_in(prefix + total);
+    out.offsets[bricks_in(prefix + total)] = voxels_in(prefix + total);
+  }
+  before += prefix;
+  if (kept) {
+    // Of a candidate's threads the first counts its brick: for the others it lies before.
+    i64 brick = bricks_in(before) - (x > 0);
+    out.masks[brick * WORDS + x] = word;
     if (x == 0) {
+      i64 key = keys[threadIdx.x / WORDS];
       i32 c[4];
-      coords_of(made.keys[i], c);
-      reinterpret_cast<int4*>(out.coords)[at] = make_int4(c[0], c[1], c[2], c[3]);
+      coords_of(key, c);
+      reinterpret_cast<int4*>(out.coords)[brick] = make_int4(c[0], c[1], c[2], c[3]);
+      out.offsets[brick] = voxels_in(before);
+      if (key == NO_KEY) out.counts[2] = 1;
     }
-    if (x == 1) out.offsets[at] = voxels_in(before[i]);
-    if (x == 2 && made.keys[i] == NO_KEY) out.counts[2] = 1;
   }
-  if (!out.voxels) return;
-  for (i = warp; i < PER_BLOCK; i += EMIT_WARPS) {
-    if (before[i] == NO_BRICK) continue;
-    i32 c[4];
-    coords_of(made.keys[i], c);
-    write_coordinates(c, made.masks[i], voxels_in(before[i]), lane, out.voxels);
+  if (!places) return;
+  for (int first = 0; first < LANES; first += WORDS) {
+    if (!(filled >> first & 0xFF)) continue;
+    u64 plane = __shfl_sync(ALL, word, first + lane / 4);
+    int count = list_voxels(plane >> lane % 4 * 16 & 0xFFFF, lane, places[warp]);
+    i64 row = voxels_in(__shfl_sync(ALL, before, first));
+    i32 brick[4];
+    coords_of(keys[(threadIdx.x - lane + first) / WORDS], brick);
+    write_coordinates(brick, places[warp], count, reinterpret_cast<int4*>(out.voxels) + row, lane);
   }
 }
 
@@ -66,16 +69,18 @@ __device__ inline void write_candidates(i64 block, const Candidates& made, const
 // mask, eight words of shared memory that hold zeros, and returns the key. Bricks without voxels are left out.
 template <class Make>
 __device__ void emit(i64 count, const NewGrid& out, const Make& make) {
-  __shared__ Candidates made;
+  __shared__ u64 masks[PER_BLOCK][WORDS];
+  __shared__ i64 keys[PER_BLOCK];
   i64 block = take_ticket(out.state), first = block * PER_BLOCK;
   int warp = threadIdx.x / LANES, lane = lane_index();
   for (int i = warp; i < PER_BLOCK; i += EMIT_WARPS) {
-    if (lane < WORDS) made.masks[i][lane] = 0;
+    if (lane < WORDS) masks[i][lane] = 0;
     __syncwarp();
     if (first + i < count) {
-      i64 key = make(first + i, made.masks[i], lane);
-      if (lane == 0) made.keys[i] = key;
+      i64 key = make(first + i, masks[i], lane);
+      if (lane == 0) keys[i] = key;
     }
   }
-  write_candidates(block, made, out);
+  __syncthreads();
+  write_candidates(block, masks[threadIdx.x / WORDS][threadIdx.x % WORDS], keys, out);
 }

@@ -4,7 +4,7 @@
 // Each of ascending keys once, without NO_KEY; their number goes to *count.
 KERNEL unique_keys(const i64* keys, i64 length, i64* unique, i64* count, u64* state) {
   __shared__ u32 heads_of[LANES];
-  __shared__ u64 before[LANES];
+  __shared__ u64 before[LANES], total;
   i64 block = take_ticket(state), i = block * blockDim.x + threadIdx.x;
   int warp = threadIdx.x / LANES, lane = lane_index(), warps = blockDim.x / LANES;
   bool head = i < length && keys[i] != NO_KEY && (i == 0 || keys[i] != keys[i - 1]);
@@ -12,14 +12,14 @@ KERNEL unique_keys(const i64* keys, i64 length, i64* unique, i64* count, u64* st
   if (lane == 0) heads_of[warp] = heads;
   __syncthreads();
   if (warp == 0) {
-    u64 own = lane < warps ? __popc(heads_of[lane]) : 0;
-    u64 sum = inclusive_sum(own, lane), total = __shfl_sync(ALL, sum, LANES - 1);
-    u64 prefix = prefix_of_block(state, block, total, lane);
-    before[lane] = prefix + sum - own;
-    if (block == gridDim.x - 1 && lane == 0) *count = (i64)(prefix + total);
+    u64 own = lane < warps ? __popc(heads_of[lane]) : 0, sum = inclusive_sum(own, lane);
+    before[lane] = sum - own;
+    if (lane == LANES - 1) total = sum;
   }
   __syncthreads();
-  if (head) unique[before[warp] + __popc(heads & ((1u << lane) - 1))] = keys[i];
+  u64 prefix = prefix_of_block(state, block, total);
+  if (block == gridDim.x - 1 && threadIdx.x == 0) *count = (i64)(prefix + total);
+  if (head) unique[prefix + before[warp] + __popc(heads & ((1u << lane) - 1))] = keys[i];
 }
 
 KERNEL brick_keys(const i32* coords, i64 bricks, i64* keys) {
@@ -58,8 +58,13 @@ KERNEL child_bricks(const i32* coarse, i64 bricks, const i32* fine, i64 fine_bri
 
 // One warp a brick.
 KERNEL coordinates(const i32* coords, const u64* masks, const i64* offsets, i64 bricks, i32* voxels) {
+  __shared__ u16 places_of[8][VOXELS];
   i64 b = warp_index();
-  if (b < bricks) write_coordinates(coords + 4 * b, masks + b * WORDS, offsets[b], lane_index(), voxels);
+  if (b >= bricks) return;
+  u16* places = places_of[threadIdx.x / LANES];
+  int lane = lane_index();
+  int count = list_voxels(share_of(masks + b * WORDS, lane), lane, places);
+  write_coordinates(coords + 4 * b, places, count, reinterpret_cast<int4*>(voxels) + offsets[b], lane);
 }
 
 // What a warp knows of the parents of a fine brick's voxels: the coarse brick that they lie in, if there is one.

@@ -30,18 +30,28 @@ KERNEL coarsen(const i32* coords, const u64* masks, i64 bricks, const i64* keys,
   });
 }
 
-// The slab and the line of brick b: a warp, whose lanes look for one border of four each.
+// The slab and the line of brick b: a warp, whose lanes look for one border with eight of them, at eight places at a time.
 __device__ inline Row row_by_warp(const Grid& grid, i64 b, int lane) {
   i64 key = key_at(grid.coords, b);
-  int bits = lane & 2 ? 16 : 32, end = lane & 1;
+  int border = lane / 8, part = lane % 8, bits = border & 2 ? 16 : 32, end = border & 1;
   i64 wanted = (i64)(((u64)(key >> bits) + end) << bits);
   bool last = end && wanted < key;  // of all that keys can hold: there is no border above it
-  i32 border = (i32)(last ? grid.bricks : bricks_below(grid.coords, grid.bricks, wanted));
-  return {__shfl_sync(ALL, border, 0), __shfl_sync(ALL, border, 1), __shfl_sync(ALL, border, 2),
-          __shfl_sync(ALL, border, 3)};
+  i32 low = end ? (i32)b + 1 : 0, count = end ? (i32)(grid.bricks - b) - 1 : (i32)b;  // it is at one of low ... low + count
+  while (__ballot_sync(ALL, count > 0)) {
+    i32 at = low + (part + 1) * count / 9;
+    bool below = count > 0 && (last || key_at(grid.coords, at) < wanted);
+    int places = __popc(__ballot_sync(ALL, below) >> border * 8 & 0xFF);
+    i32 above = __shfl_sync(ALL, at, border * 8 + (places < 8 ? places : 7));
+    i32 before = __shfl_sync(ALL, at, border * 8 + (places > 0 ? places - 1 : 0));
+    i32 high = places < 8 ? above : low + count;
+    if (places > 0) low = before + 1;
+    count = high - low;
+  }
+  return {__shfl_sync(ALL, low, 0), __shfl_sync(ALL, low, 8), __shfl_sync(ALL, low, 16), __shfl_sync(ALL, low, 24)};
 }
 
 __device__ inline float widen(float value) { return value; }
+__device__ inline double widen(double value) { return value; }
 
 struct Half {
   u16 bits;
@@ -67,35 +77,33 @@ __device__ inline float widen(BFloat value) {
 #endif
 }
 
-// Eight child bits of a parent: those whose logit lies above the threshold.
+// What a voxel keeps of its eight children, in two steps, so that several loads can be under way together: those whose
+// logit lies above the threshold.
 template <class T>
 struct Logits {
+  struct alignas(16) Loaded {
+    T values[8];
+  };
   const T* values;  // [N, 8], aligned to 16 bytes
-  float threshold;
-  __device__ u32 operator()(i64 row) const {
-    alignas(16) T own[8];
+  decltype(widen(T{})) threshold;
+  __device__ Loaded load(i64 row) const {
+    Loaded own;
     for (int part = 0; part < (int)sizeof own / 16; ++part)
-      reinterpret_cast<int4*>(own)[part] = reinterpret_cast<const int4*>(values + 8 * row)[part];
-    u32 bits = 0;
-    for (int child = 0; child < 8; ++child) bits |= (u32)(widen(own[child]) > threshold) << child;
-    return bits;
+      reinterpret_cast<int4*>(&own)[part] = reinterpret_cast<const int4*>(values + 8 * row)[part];
+    return own;
   }
-};
-
-template <>
-struct Logits<double> {
-  const double* values;
-  double threshold;
-  __device__ u32 operator()(i64 row) const {
+  __device__ u32 bits(const Loaded& own) const {
     u32 bits = 0;
-    for (int child = 0; child < 8; ++child) bits |= (u32)(values[8 * row + child] > threshold) << child;
+    for (int child = 0; child < 8; ++child) bits |= (u32)(widen(own.values[child]) > threshold) << child;
     return bits;
   }
 };
 
 struct Bits {
+  using Loaded = u8;
   const u8* values;  // [N]
-  __device__ u32 operator()(i64 row) const { return values[row]; }
+  __device__ u8 load(i64 row) const { return values[row]; }
+  __device__ u32 bits(u8 own) const { return own; }
 };
 
 constexpr int REFINE_WARPS = 8, BATCH = 4;  // rows whose loads a lane has under way together
@@ -139,22 +147,24 @@ __device__ void refined(const Grid& grid, const Kept& kept, u64* work, i64 zeros
   u16* places = places_of[threadIdx.x / LANES];
   i64 first = grid.offsets[b];
   int voxels = (int)(grid.offsets[b + 1] - first);
-  // Where each row lies, so that lanes take one row after the other and their loads are neighbours.
-  each_voxel(grid.masks + b * WORDS, 0, lane, [&](i64 row, int x, int y, int z) {
-    places[row] = (u16)((x * SIDE + y) * SIDE + z);
-  });
-  Row row = row_by_warp(grid, b, lane);
-  __syncwarp();
-  for (int done = 0; done < voxels; done += BATCH * LANES) {
-    u32 bits[BATCH];
+  typename Kept::Loaded loaded[BATCH];
+  auto load = [&](int done) {
 #pragma unroll
     for (int k = 0; k < BATCH; ++k) {
       int r = done + k * LANES + lane;
-      bits[k] = r < voxels ? kept(first + r) : 0;
+      if (r < voxels) loaded[k] = kept.load(first + r);
     }
+  };
+  load(0);  // under way while the lanes find out where what they keep belongs
+  list_voxels(share_of(grid.masks + b * WORDS, lane), lane, places);
+  Row row = row_by_warp(grid, b, lane);
+  for (int done = 0; done < voxels; done += BATCH * LANES) {
+    if (done > 0) load(done);
 #pragma unroll
-    for (int k = 0; k < BATCH; ++k)
-      if (bits[k]) kids[places[done + k * LANES + lane]] = (u8)bits[k];
+    for (int k = 0; k < BATCH; ++k) {
+      int r = done + k * LANES + lane;
+      if (r < voxels) kids[places[r]] = (u8)kept.bits(loaded[k]);
+    }
   }
   __syncwarp();
 #pragma unroll

@@ -1,5 +1,6 @@
 // Prefix sums over all blocks in a single pass. Each block publishes its own sum, then reads back over those of the
-// blocks before it until it meets one that knows its prefix already, 128 at a time.
+// blocks before it until it meets one that knows its prefix already: all its threads four at a time, so that among the
+// blocks that a card runs at once there is hardly ever a second round.
 // Source: Merrill and Garland, Single-pass parallel prefix scan with decoupled look-back, NVIDIA NVR-2016-002.
 //
 // Status and sum are one 64-bit word, so that they become visible together and no fence is needed. Blocks are numbered
@@ -16,15 +17,6 @@ __device__ inline u64 tally(i64 bricks, i64 voxels) { return (u64)bricks << VOXE
 __device__ inline i64 bricks_in(u64 sum) { return (i64)(sum >> VOXEL_BITS); }
 __device__ inline i64 voxels_in(u64 sum) { return (i64)(sum & ((1ull << VOXEL_BITS) - 1)); }
 
-// Sum of the values of this lane and all before it.
-__device__ inline u64 inclusive_sum(u64 value, int lane) {
-  for (int step = 1; step < LANES; step *= 2) {
-    u64 before = __shfl_up_sync(ALL, value, step);
-    if (lane >= step) value += before;
-  }
-  return value;
-}
-
 // Number of this block, given out once to each. `state` is zero before the launch: a counter, then a word per block.
 // All threads of the block call it.
 __device__ inline i64 take_ticket(u64* state) {
@@ -34,36 +26,46 @@ __device__ inline i64 take_ticket(u64* state) {
   return ticket;
 }
 
-// Sum of all blocks before this one. One whole warp calls it, with the sum of its block.
-__device__ inline u64 prefix_of_block(u64* state, i64 block, u64 sum, int lane) {
+// Sum of all blocks before this one. All threads of the block call it, with the sum of their block.
+__device__ inline u64 prefix_of_block(u64* state, i64 block, u64 sum) {
+  constexpr int EACH = 4;  // words that a thread reads at once
+  constexpr u64 KNOWN = HAS_PREFIX;
+  __shared__ u64 of_warp[LANES];  // what each warp adds, and KNOWN where it met a prefix
   volatile u64* words = state + 1;
-  if (lane == 0) words[block] = (block == 0 ? HAS_PREFIX : HAS_SUM) | sum;
-  constexpr int EACH = 4;  // words that a lane reads at once
-  u64 prefix = 0;
-  for (i64 last = block - 1; last >= 0; last -= EACH * LANES) {
+  int warp = threadIdx.x / LANES, lane = lane_index(), warps = blockDim.x / LANES;
+  if (threadIdx.x == 0) words[block] = (block == 0 ? HAS_PREFIX : HAS_SUM) | sum;
+  u64 prefix = 0, met = 0;
+  for (i64 last = block - 1; last >= 0 && !met; last -= EACH * (i64)blockDim.x) {
+    i64 own = last - warp * EACH * LANES - lane;
     u64 word[EACH];
     bool waiting;
     do {
       waiting = false;
 #pragma unroll
       for (int k = 0; k < EACH; ++k) {
-        i64 at = last - EACH * lane - k;
-        word[k] = at >= 0 ? words[at] : HAS_PREFIX;
+        word[k] = own >= k * LANES ? words[own - k * LANES] : HAS_PREFIX;
         waiting |= word[k] >> SUM_BITS == 0;
       }
     } while (waiting);
-    u64 part = 0;
-    bool known = false;
+    int nearest = EACH * LANES;  // of the warp's words the first that is a prefix
 #pragma unroll
-    for (int k = 0; k < EACH; ++k) {
-      if (!known) part += word[k] & SUM_MASK;
-      known |= word[k] >> SUM_BITS == 2;
+    for (int k = EACH - 1; k >= 0; --k) {
+      u32 known = __ballot_sync(ALL, word[k] >> SUM_BITS == 2);
+      if (known) nearest = k * LANES + __ffs(known) - 1;
     }
-    u32 lanes = __ballot_sync(ALL, known);
-    int nearest = lanes ? __ffs(lanes) - 1 : LANES - 1;
-    prefix += __shfl_sync(ALL, inclusive_sum(part, lane), nearest);
-    if (lanes) break;
+    u64 part = 0;
+#pragma unroll
+    for (int k = 0; k < EACH; ++k)
+      if (k * LANES + lane <= nearest) part += word[k] & SUM_MASK;
+    part = inclusive_sum(part, lane);
+    if (lane == LANES - 1) of_warp[warp] = (nearest < EACH * LANES ? KNOWN : 0) | part;
+    __syncthreads();
+    for (int w = 0; w < warps && !met; ++w) {
+      prefix += of_warp[w] & SUM_MASK;
+      met = of_warp[w] & KNOWN;
+    }
+    __syncthreads();
   }
-  if (lane == 0 && block > 0) words[block] = HAS_PREFIX | (prefix + sum);
+  if (threadIdx.x == 0 && block > 0) words[block] = HAS_PREFIX | (prefix + sum);
   return prefix;
 }
