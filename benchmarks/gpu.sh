@@ -75,24 +75,6 @@ tests() {
 }
 tests card_tests 100 -k "not emulated" \
     tests/cuda/test_card.py tests/cuda/test_grid_kernels.py tests/sparse_conv/test_triton_cuda.py
-# bench NAME MINUTES OPTIONS...: begins no case after MINUTES, so that there is a page of what was measured till then.
-bench() {
-    name=$1 minutes=$2
-    shift 2
-    step "$name" 110 "$python" -m benchmarks "$name" --device cuda --out "$out" --minutes "$minutes" "$@"
-}
-# spconv-triton tunes itself for 45 seconds when it first meets a layer: what it is compared in is one layer.
-peers=native,spconv_triton,spconv
-bench upsampling 0.5 --repeats 50 --patience 20
-bench convolution 1.2 --channels 32 --repeats 20 --patience 60 --dtype float16 --layers submanifold --backends "$peers"
-bench dense_vs_sparse 1 --sizes 512,256,128,64 --repeats 10 --patience 30 --backends native,spconv
-bench scaling 0.6 --repeats 5 --batches 1,4 --patience 30
-# Whole cases start a process each, and the classical half runs on the CPU: one skull, or the phantom where there is none.
-if [ -n "${CRANIAL_SPARSE_DATA:-}" ]; then
-    bench completion 1 --cases 002 --systems cascade --repeats 2
-else
-    bench completion 1 --quick
-fi
 tests_under() {
     # Not of calls that fail: bindings of CUDA ask the driver for functions that it may not have.
     step "$1" 40 compute-sanitizer --tool "$1" $2 --error-exitcode 9 \
@@ -111,6 +93,28 @@ for tool in memcheck racecheck; do
         worst=$before
     fi
 done
+# bench NAME SECONDS OPTIONS...: begins no case after SECONDS, sooner where the time is nearly up, so that there is a page of
+# what was measured till then.
+bench() {
+    name=$1 seconds=$2
+    shift 2
+    left=$((deadline - $(date +%s) - 30))
+    [ "$seconds" -lt "$left" ] || seconds=$left
+    step "$name" 110 "$python" -m benchmarks "$name" --device cuda --out "$out" \
+        --minutes "$(awk "BEGIN { print $seconds / 60 }")" "$@"
+}
+bench upsampling 30 --repeats 50 --patience 20
+bench dense_vs_sparse 60 --sizes 512,256,128,64 --repeats 10 --patience 30 --backends native,spconv
+# Whole cases start a process each, and the classical half runs on the CPU: one skull, or the phantom where there is none.
+if [ -n "${CRANIAL_SPARSE_DATA:-}" ]; then
+    bench completion 60 --cases 002 --systems cascade --repeats 2
+else
+    bench completion 60 --quick
+fi
+bench scaling 36 --repeats 5 --batches 1,4 --patience 30
+# spconv-triton tunes itself for 45 seconds when it first meets a layer: what it is compared in is one layer.
+bench convolution 72 --channels 32 --repeats 20 --patience 60 --dtype float16 --layers submanifold \
+    --backends native,spconv_triton,spconv
 tests other_tests 80 tests/sparse_conv/test_backends.py tests/sparse_conv/test_triton_parity.py
 say "all: exit $worst; logs and pages are in $out"
 exit "$worst"

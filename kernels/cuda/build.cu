@@ -66,17 +66,17 @@ KERNEL mark_voxels(const i32* voxels, i64 count, const i64* keys, i64 bricks, u6
 }
 
 // The grid of bricks with these ascending keys and masks, without those that are empty; NO_KEY stands for one beyond what
-// keys can hold. `voxels`, where it is not 0, gets the coordinates.
-// In registers that leave a multiprocessor room for all the blocks that it can hold: there is little else to do while they
-// wait for the prefix and for memory.
+// keys can hold. `voxels`, where it is not 0, gets the coordinates. In registers that leave a multiprocessor room for all
+// the blocks that it can hold: each waits for its prefix, then for memory.
 extern "C" __global__ void __launch_bounds__(256, 8)
-assemble(const i64* keys, const u64* from, i64 bricks, i32* voxels, i32* coords, u64* masks, i64* offsets,
-                i64* counts, u64* state) {
+    assemble(const i64* keys, const u64* from, i64 bricks, i32* voxels, i32* coords, u64* masks, i64* offsets, i64* counts,
+             u64* state) {
+  __shared__ Candidates made;
   __shared__ u16 places[EMIT_WARPS][VOXELS];
-  __shared__ i64 own_keys[PER_BLOCK];
-  i64 block = take_ticket(state), at = block * PER_BLOCK + threadIdx.x / WORDS;
-  int x = threadIdx.x % WORDS;
-  if (x == 0 && at < bricks) own_keys[threadIdx.x / WORDS] = keys[at];
-  u64 word = at < bricks ? from[at * WORDS + x] : 0;
-  write_candidates(block, word, own_keys, {coords, masks, offsets, counts, state, voxels}, voxels ? places : nullptr);
+  i64 block = take_ticket(state);
+  int i = threadIdx.x / WORDS, x = threadIdx.x % WORDS;
+  i64 at = block * PER_BLOCK + i;
+  made.masks[i][x] = at < bricks ? from[at * WORDS + x] : 0;
+  if (x == 0 && at < bricks) made.keys[i] = keys[at];
+  write_candidates(block, made, {coords, masks, offsets, counts, state, voxels}, voxels ? places : nullptr);
 }

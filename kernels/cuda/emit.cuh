@@ -16,15 +16,22 @@ struct NewGrid {
   i32* voxels = nullptr;  // [as many as there may be, 4], where their coordinates are wanted
 };
 
-// Writes those of a block's candidates that have voxels where the prefix sum over all blocks says. All threads call it,
-// each with a word of a candidate, eight threads to one; `keys`, in shared memory, has those of the candidates.
-// `places`, where coordinates are wanted, is room in shared memory for a list of a brick's voxels for each warp.
-__device__ inline void write_candidates(i64 block, u64 word, const i64* keys, const NewGrid& out,
+// What a block makes, in shared memory.
+struct Candidates {
+  u64 masks[PER_BLOCK][WORDS];
+  i64 keys[PER_BLOCK];  // an empty one needs none
+};
+
+// Writes those that have voxels where the prefix sum over all blocks says. All threads of the block call it. `places`,
+// where coordinates are wanted, is room in shared memory for a list of a brick's voxels for each warp.
+__device__ inline void write_candidates(i64 block, const Candidates& made, const NewGrid& out,
                                         u16 (*places)[VOXELS] = nullptr) {
   __shared__ u64 of_warp[EMIT_WARPS];
-  int warp = threadIdx.x / LANES, lane = lane_index(), x = threadIdx.x % WORDS;
-  u32 filled = __ballot_sync(ALL, word != 0);
-  bool kept = filled >> (lane - x) & 0xFF;
+  __shared__ i64 first_row[PER_BLOCK];
+  int warp = threadIdx.x / LANES, lane = lane_index(), i = threadIdx.x / WORDS, x = threadIdx.x % WORDS;
+  __syncthreads();
+  u64 word = made.masks[i][x];
+  bool kept = __ballot_sync(ALL, word != 0) >> (lane - x) & 0xFF;
   u64 own = tally(kept && x == 0, popcount(word)), sum = inclusive_sum(own, lane);
   if (lane == LANES - 1) of_warp[warp] = sum;
   __syncthreads();
@@ -45,23 +52,23 @@ __device__ inline void write_candidates(i64 block, u64 word, const i64* keys, co
     i64 brick = bricks_in(before) - (x > 0);
     out.masks[brick * WORDS + x] = word;
     if (x == 0) {
-      i64 key = keys[threadIdx.x / WORDS];
       i32 c[4];
-      coords_of(key, c);
+      coords_of(made.keys[i], c);
       reinterpret_cast<int4*>(out.coords)[brick] = make_int4(c[0], c[1], c[2], c[3]);
       out.offsets[brick] = voxels_in(before);
-      if (key == NO_KEY) out.counts[2] = 1;
+      if (made.keys[i] == NO_KEY) out.counts[2] = 1;
     }
   }
   if (!places) return;
-  for (int first = 0; first < LANES; first += WORDS) {
-    if (!(filled >> first & 0xFF)) continue;
-    u64 plane = __shfl_sync(ALL, word, first + lane / 4);
-    int count = list_voxels(plane >> lane % 4 * 16 & 0xFFFF, lane, places[warp]);
-    i64 row = voxels_in(__shfl_sync(ALL, before, first));
-    i32 brick[4];
-    coords_of(keys[(threadIdx.x - lane + first) / WORDS], brick);
-    write_coordinates(brick, places[warp], count, reinterpret_cast<int4*>(out.voxels) + row, lane);
+  if (x == 0) first_row[i] = voxels_in(before);
+  __syncthreads();
+  // Neighbouring candidates, which have as many voxels, go to different warps.
+  for (i = warp; i < PER_BLOCK; i += EMIT_WARPS) {
+    int count = list_voxels(share_of(made.masks[i], lane), lane, places[warp]);
+    if (count == 0) continue;
+    i32 c[4];
+    coords_of(made.keys[i], c);
+    write_coordinates(c, places[warp], count, reinterpret_cast<int4*>(out.voxels) + first_row[i], lane);
   }
 }
 
@@ -69,18 +76,16 @@ __device__ inline void write_candidates(i64 block, u64 word, const i64* keys, co
 // mask, eight words of shared memory that hold zeros, and returns the key. Bricks without voxels are left out.
 template <class Make>
 __device__ void emit(i64 count, const NewGrid& out, const Make& make) {
-  __shared__ u64 masks[PER_BLOCK][WORDS];
-  __shared__ i64 keys[PER_BLOCK];
+  __shared__ Candidates made;
   i64 block = take_ticket(out.state), first = block * PER_BLOCK;
   int warp = threadIdx.x / LANES, lane = lane_index();
   for (int i = warp; i < PER_BLOCK; i += EMIT_WARPS) {
-    if (lane < WORDS) masks[i][lane] = 0;
+    if (lane < WORDS) made.masks[i][lane] = 0;
     __syncwarp();
     if (first + i < count) {
-      i64 key = make(first + i, masks[i], lane);
-      if (lane == 0) keys[i] = key;
+      i64 key = make(first + i, made.masks[i], lane);
+      if (lane == 0) made.keys[i] = key;
     }
   }
-  __syncthreads();
-  write_candidates(block, masks[threadIdx.x / WORDS][threadIdx.x % WORDS], keys, out);
+  write_candidates(block, made, out);
 }
