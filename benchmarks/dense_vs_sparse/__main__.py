@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     names, absent = backends.found([name for name in options.backends.split(",") if name != "dense"])
     full = 64 if options.quick else 512
     found = skull(options.data, options.skull, full)
-    listed = shells(options.fill_size, fills) + scenes(found, sizes, full, len(widths))
+    listed = scenes(found, sizes, full, len(widths)) + shells(options.fill_size, fills)
     with tempfile.TemporaryDirectory() as folder:
         cases = []
         for number, (scene, size, grid, origin, shape) in enumerate(listed):

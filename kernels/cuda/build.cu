@@ -66,11 +66,9 @@ KERNEL mark_voxels(const i32* voxels, i64 count, const i64* keys, i64 bricks, u6
 }
 
 // The grid of bricks with these ascending keys and masks, without those that are empty; NO_KEY stands for one beyond what
-// keys can hold. `voxels`, where it is not 0, gets the coordinates. In registers that leave a multiprocessor room for all
-// the blocks that it can hold: each waits for its prefix, then for memory.
-extern "C" __global__ void __launch_bounds__(256, 8)
-    assemble(const i64* keys, const u64* from, i64 bricks, i32* voxels, i32* coords, u64* masks, i64* offsets, i64* counts,
-             u64* state) {
+// keys can hold. `voxels`, where it is not 0, gets the coordinates.
+KERNEL assemble(const i64* keys, const u64* from, i64 bricks, i32* voxels, i32* coords, u64* masks, i64* offsets,
+                i64* counts, u64* state) {
   __shared__ Candidates made;
   __shared__ u16 places[EMIT_WARPS][VOXELS];
   i64 block = take_ticket(state);

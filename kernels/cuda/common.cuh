@@ -75,31 +75,27 @@ __device__ inline int rank_in(const Planes& plane, int bit) {
   return plane.before + popcount(plane.word & ((1ull << bit) - 1));
 }
 
-// Lists the set bits in order, the lowest as `first`; where the list goes on.
-__device__ inline u16* list_bits(u32 bits, int first, u16* list) {
-  for (; bits; bits &= bits - 1) *list++ = (u16)(first + __ffs(bits) - 1);
-  return list;
+// Of a brick's mask, the 16 voxels that a lane lists.
+__device__ inline u32 share_of(const u64* mask, int lane) {
+  return reinterpret_cast<const u16*>(mask)[lane];  // little endian: z first, then y, x
 }
 
-// The rows of a brick's voxels, in order, of which a lane holds bits 16 * lane ... 16 * lane + 15: calls visit(i, place) for
-// the i-th voxel, at x * 64 + y * 8 + z, by one lane, neighbouring lanes for neighbouring rows. One warp, whose list lies in
-// shared memory.
-__device__ inline int list_voxels(u32 bits, int lane, u16* places) {
-  int own = __popc(bits), sum = inclusive_sum(own, lane);
+// Lists where a brick's voxels lie, x * 64 + y * 8 + z, in the order of rows, so that neighbouring lanes can take
+// neighbouring rows; how many there are. One warp, whose list lies in shared memory, each lane with its share.
+__device__ inline int list_voxels(u32 share, int lane, u16* places) {
+  int own = __popc(share), sum = inclusive_sum(own, lane);
   __syncwarp();  // others may still read what was there
-  list_bits(bits, lane * 16, places + sum - own);
+  u16* next = places + sum - own;
+  for (; share; share &= share - 1) *next++ = (u16)(lane * 16 + __ffs(share) - 1);
   __syncwarp();
   return __shfl_sync(ALL, sum, LANES - 1);
 }
 
-// Of a brick's mask, the bits of which a lane makes a list.
-__device__ inline u32 share_of(const u64* mask, int lane) { return reinterpret_cast<const u16*>(mask)[lane]; }  // little endian
-
-// The coordinates of a brick's voxels, listed by list_voxels: one warp.
+// The coordinates of a brick's `count` voxels as list_voxels lists them: one warp.
 __device__ inline void write_coordinates(const i32* brick, const u16* places, int count, int4* voxels, int lane) {
-  i32 x0 = brick[1] * SIDE, y0 = brick[2] * SIDE, z0 = brick[3] * SIDE;
+  i32 x = brick[1] * SIDE, y = brick[2] * SIDE, z = brick[3] * SIDE;
   for (int i = lane; i < count; i += LANES) {
     int place = places[i];
-    voxels[i] = make_int4(brick[0], x0 + (place >> 6), y0 + (place >> 3 & 7), z0 + (place & 7));
+    voxels[i] = make_int4(brick[0], x + (place >> 6), y + (place >> 3 & 7), z + (place & 7));
   }
 }

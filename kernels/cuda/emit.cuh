@@ -4,7 +4,6 @@
 #include "scan.cuh"
 
 constexpr int EMIT_WARPS = 8, PER_BLOCK = 32;  // 256 threads make 32 candidates, a thread for each word
-constexpr u64 NO_BRICK = ~0ull;
 
 // Where a grid is written, with room for all candidates.
 struct NewGrid {
@@ -26,7 +25,7 @@ struct Candidates {
 // where coordinates are wanted, is room in shared memory for a list of a brick's voxels for each warp.
 __device__ inline void write_candidates(i64 block, const Candidates& made, const NewGrid& out,
                                         u16 (*places)[VOXELS] = nullptr) {
-  __shared__ u64 of_warp[EMIT_WARPS];
+  __shared__ u64 of_warp[EMIT_WARPS], before_block;
   __shared__ i64 first_row[PER_BLOCK];
   int warp = threadIdx.x / LANES, lane = lane_index(), i = threadIdx.x / WORDS, x = threadIdx.x % WORDS;
   __syncthreads();
@@ -40,13 +39,17 @@ __device__ inline void write_candidates(i64 block, const Candidates& made, const
     if (w < warp) before += of_warp[w];
     total += of_warp[w];
   }
-  u64 prefix = prefix_of_block(out.state, block, total);
-  if (block == gridDim.x - 1 && threadIdx.x == 0) {
-    out.counts[0] = bricks_in(prefix + total);
-    out.counts[1] = voxels_in(prefix + total);
-    out.offsets[bricks_in(prefix + total)] = voxels_in(prefix + total);
+  if (warp == 0) {
+    u64 prefix = prefix_of_block(out.state, block, total, lane);
+    if (lane == 0) before_block = prefix;
+    if (block == gridDim.x - 1 && lane == 0) {
+      out.counts[0] = bricks_in(prefix + total);
+      out.counts[1] = voxels_in(prefix + total);
+      out.offsets[bricks_in(prefix + total)] = voxels_in(prefix + total);
+    }
   }
-  before += prefix;
+  __syncthreads();
+  before += before_block;
   if (kept) {
     // Of a candidate's threads the first counts its brick: for the others it lies before.
     i64 brick = bricks_in(before) - (x > 0);

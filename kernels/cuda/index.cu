@@ -4,7 +4,7 @@
 // Each of ascending keys once, without NO_KEY; their number goes to *count.
 KERNEL unique_keys(const i64* keys, i64 length, i64* unique, i64* count, u64* state) {
   __shared__ u32 heads_of[LANES];
-  __shared__ u64 before[LANES], total;
+  __shared__ u64 before[LANES];
   i64 block = take_ticket(state), i = block * blockDim.x + threadIdx.x;
   int warp = threadIdx.x / LANES, lane = lane_index(), warps = blockDim.x / LANES;
   bool head = i < length && keys[i] != NO_KEY && (i == 0 || keys[i] != keys[i - 1]);
@@ -12,14 +12,14 @@ KERNEL unique_keys(const i64* keys, i64 length, i64* unique, i64* count, u64* st
   if (lane == 0) heads_of[warp] = heads;
   __syncthreads();
   if (warp == 0) {
-    u64 own = lane < warps ? __popc(heads_of[lane]) : 0, sum = inclusive_sum(own, lane);
-    before[lane] = sum - own;
-    if (lane == LANES - 1) total = sum;
+    u64 own = lane < warps ? __popc(heads_of[lane]) : 0;
+    u64 sum = inclusive_sum(own, lane), total = __shfl_sync(ALL, sum, LANES - 1);
+    u64 prefix = prefix_of_block(state, block, total, lane);
+    before[lane] = prefix + sum - own;
+    if (block == gridDim.x - 1 && lane == 0) *count = (i64)(prefix + total);
   }
   __syncthreads();
-  u64 prefix = prefix_of_block(state, block, total);
-  if (block == gridDim.x - 1 && threadIdx.x == 0) *count = (i64)(prefix + total);
-  if (head) unique[prefix + before[warp] + __popc(heads & ((1u << lane) - 1))] = keys[i];
+  if (head) unique[before[warp] + __popc(heads & ((1u << lane) - 1))] = keys[i];
 }
 
 KERNEL brick_keys(const i32* coords, i64 bricks, i64* keys) {

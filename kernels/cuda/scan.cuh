@@ -1,6 +1,5 @@
 // Prefix sums over all blocks in a single pass. Each block publishes its own sum, then reads back over those of the
-// blocks before it until it meets one that knows its prefix already: all its threads four at a time, so that among the
-// blocks that a card runs at once there is hardly ever a second round.
+// blocks before it until it meets one that knows its prefix already, 128 at a time.
 // Source: Merrill and Garland, Single-pass parallel prefix scan with decoupled look-back, NVIDIA NVR-2016-002.
 //
 // Status and sum are one 64-bit word, so that they become visible together and no fence is needed. Blocks are numbered
@@ -26,46 +25,36 @@ __device__ inline i64 take_ticket(u64* state) {
   return ticket;
 }
 
-// Sum of all blocks before this one. All threads of the block call it, with the sum of their block.
-__device__ inline u64 prefix_of_block(u64* state, i64 block, u64 sum) {
-  constexpr int EACH = 4;  // words that a thread reads at once
-  constexpr u64 KNOWN = HAS_PREFIX;
-  __shared__ u64 of_warp[LANES];  // what each warp adds, and KNOWN where it met a prefix
+// Sum of all blocks before this one. One whole warp calls it, with the sum of its block.
+__device__ inline u64 prefix_of_block(u64* state, i64 block, u64 sum, int lane) {
   volatile u64* words = state + 1;
-  int warp = threadIdx.x / LANES, lane = lane_index(), warps = blockDim.x / LANES;
-  if (threadIdx.x == 0) words[block] = (block == 0 ? HAS_PREFIX : HAS_SUM) | sum;
-  u64 prefix = 0, met = 0;
-  for (i64 last = block - 1; last >= 0 && !met; last -= EACH * (i64)blockDim.x) {
-    i64 own = last - warp * EACH * LANES - lane;
+  if (lane == 0) words[block] = (block == 0 ? HAS_PREFIX : HAS_SUM) | sum;
+  constexpr int EACH = 4;  // words that a lane reads at once
+  u64 prefix = 0;
+  for (i64 last = block - 1; last >= 0; last -= EACH * LANES) {
     u64 word[EACH];
     bool waiting;
     do {
       waiting = false;
 #pragma unroll
       for (int k = 0; k < EACH; ++k) {
-        word[k] = own >= k * LANES ? words[own - k * LANES] : HAS_PREFIX;
+        i64 at = last - EACH * lane - k;
+        word[k] = at >= 0 ? words[at] : HAS_PREFIX;
         waiting |= word[k] >> SUM_BITS == 0;
       }
     } while (waiting);
-    int nearest = EACH * LANES;  // of the warp's words the first that is a prefix
-#pragma unroll
-    for (int k = EACH - 1; k >= 0; --k) {
-      u32 known = __ballot_sync(ALL, word[k] >> SUM_BITS == 2);
-      if (known) nearest = k * LANES + __ffs(known) - 1;
-    }
     u64 part = 0;
+    bool known = false;
 #pragma unroll
-    for (int k = 0; k < EACH; ++k)
-      if (k * LANES + lane <= nearest) part += word[k] & SUM_MASK;
-    part = inclusive_sum(part, lane);
-    if (lane == LANES - 1) of_warp[warp] = (nearest < EACH * LANES ? KNOWN : 0) | part;
-    __syncthreads();
-    for (int w = 0; w < warps && !met; ++w) {
-      prefix += of_warp[w] & SUM_MASK;
-      met = of_warp[w] & KNOWN;
+    for (int k = 0; k < EACH; ++k) {
+      if (!known) part += word[k] & SUM_MASK;
+      known |= word[k] >> SUM_BITS == 2;
     }
-    __syncthreads();
+    u32 lanes = __ballot_sync(ALL, known);
+    int nearest = lanes ? __ffs(lanes) - 1 : LANES - 1;
+    prefix += __shfl_sync(ALL, inclusive_sum(part, lane), nearest);
+    if (lanes) break;
   }
-  if (threadIdx.x == 0 && block > 0) words[block] = HAS_PREFIX | (prefix + sum);
+  if (lane == 0 && block > 0) words[block] = HAS_PREFIX | (prefix + sum);
   return prefix;
 }

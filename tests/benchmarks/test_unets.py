@@ -1,5 +1,7 @@
 """The dense network with the sparse one's weights, and what is asked of both before they are timed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -71,6 +73,36 @@ def test_wrong_answers_do_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "submanifold_conv", lambda x, w, grid: right(x, w * forget, grid))
     with pytest.raises(WrongAnswer, match=r"features: expected an error of at most 0\.001"):
         unets.check(WIDTHS, "native", a_problem())
+
+
+def test_wrong_gradients_do_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend that learns nothing at one offset of the kernel."""
+    from cranial_sparse.sparse_conv import native
+
+    right = native.submanifold_conv
+    learn = torch.ones(27, 1, 1)
+    learn[5] = 0
+    still = 1 - learn
+    monkeypatch.setattr(native, "submanifold_conv", lambda x, w, grid: right(x, w * learn + w.detach() * still, grid))
+    with pytest.raises(WrongAnswer, match=r"gradient of .*: expected an error of at most 0\.01 of the norm"):
+        unets.check(WIDTHS, "native", a_problem())
+
+
+def test_an_activation_on_the_other_side_of_zero_is_no_wrong_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen on a card: rounding turned one ReLU, and a gradient's largest error became 0.6 % of its largest value."""
+    given = unets.problem(filled_shell(128, 0.2), (0, 0, 0), (128,) * 3, 16)
+    given, answer, answers = unets.problem(filled_shell(128, 0.2), (0, 0, 0), (128,) * 3, 16), unets._answer, []
+
+    def rounded(network, part, variant):
+        """Of native both times, for it is no error of a library's; the second time from features rounded otherwise."""
+        noise = 1e-7 * torch.randn(part.features.shape, generator=torch.Generator().manual_seed(1)) * len(answers)
+        answers.append(answer(network, replace(part, features=part.features * (1 + noise)), "native"))
+        return answers[-1]
+
+    monkeypatch.setattr(unets, "_answer", rounded)
+    unets.check((16, 32, 64), "native", given, whole=False)
+    (_, right), (_, found) = answers
+    assert max(float((found[name] - right[name]).abs().max() / right[name].abs().max()) for name in right) > 5e-3
 
 
 def test_a_training_step_changes_the_weights() -> None:

@@ -16,7 +16,6 @@
 #define __forceinline__ inline
 #define __shared__ static  // one block at a time
 #define __restrict__
-#define __launch_bounds__(...)
 
 struct Dim3 {
   unsigned x = 1;
