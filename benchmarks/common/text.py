@@ -18,6 +18,12 @@ def time_text(timing: Timing | None) -> str:
     return f"{figure(timing.median * scale)} ± {figure(timing.iqr * scale)} {unit}"
 
 
+def seconds_text(seconds: float) -> str:
+    """In the unit that suits them."""
+    unit, scale = unit_of(seconds)
+    return f"{figure(seconds * scale)} {unit}"
+
+
 def unit_of(seconds: float) -> tuple[str, float]:
     """The unit in which this is 1 or more, and how many of it a second has."""
     return ("s", 1.0) if seconds >= 1 else ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)

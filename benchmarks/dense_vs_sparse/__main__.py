@@ -14,7 +14,7 @@ from benchmarks.common.process import run_cases
 from benchmarks.common.scenes import Shape, Skull, at_size, band, box, filled_shell, skull
 from benchmarks.common.unets import DENSE
 from benchmarks.dense_vs_sparse.measure import BAND, MODES, SHELL, SKULL, Case, measure_case
-from benchmarks.dense_vs_sparse.page import NOTES, crossing_table, crossings, draw, scene_tables
+from benchmarks.dense_vs_sparse.page import NOTES, crossing_table, crossings, draw, scene_tables, shell_table
 from cranial_sparse.bricks import BrickGrid, save
 from cranial_sparse.errors import in_one_line
 from cranial_sparse.sparse_conv.backends import BACKENDS
@@ -77,6 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     crossed = crossings(outcomes, names)
     body = [*draw(options.out, outcomes, names), *scene_tables(outcomes, SKULL), *scene_tables(outcomes, BAND)]
     body += ["", f"## Shells that fill a cube of {options.fill_size}³", "", *crossing_table(crossed)]
+    body += ["", *shell_table(outcomes, names)]
     title = f"Dense versus sparse: U-Net of widths {options.widths}, {found.name}, {options.device}"
     more = {"crossover": crossed, "skull": found.name}
     page.write(page.Page(NAME, title, body, page.rows_of(outcomes), absent, NOTES, more), options.out, arguments)

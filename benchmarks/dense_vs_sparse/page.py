@@ -7,7 +7,7 @@ from pathlib import Path
 from benchmarks.common import page, plots
 from benchmarks.common.arithmetic import crossover
 from benchmarks.common.process import Outcome
-from benchmarks.common.text import NONE, bytes_text, ratio_text, share_text, time_text
+from benchmarks.common.text import NONE, bytes_text, ratio_text, seconds_text, share_text, time_text
 from benchmarks.common.unets import DENSE, MASKED, PLAIN
 from benchmarks.dense_vs_sparse.measure import BAND, MODES, SHELL, SKULL, Case, Row
 
@@ -28,6 +28,9 @@ def scene_tables(outcomes: Outcomes, scene: str) -> list[str]:
         of_box = f"{share_text(fill)} of {' × '.join(map(str, shape))}"
         rows = [_line(those, variant) for variant in dict.fromkeys(o.case.variant for o in those)]
         lines += ["", f"## {scene}, {size}³: {round(fill * prod(shape)):,} voxels, {of_box}", ""]
+        if len(reasons := {o.reason for o in those}) == 1 and not any(o.result for o in those):
+            lines.append(f"{reasons.pop().capitalize()}.")
+            continue
         lines += page.table(["", "forward", "peak", "× ours", "training step", "peak", "× ours"], rows)
     return lines
 
@@ -56,27 +59,49 @@ def curve(outcomes: Outcomes, scene: str, variant: str, mode: str, of: str) -> p
 
 
 def crossings(outcomes: Outcomes, variants: Sequence[str]) -> list[dict[str, object]]:
-    """For every sparse library and mode, from which fill on either dense network is faster."""
+    """For every sparse library and mode, from which fill on either dense network is faster: None where it never is, as far as
+    both were measured, which is ``measured``."""
     found: list[dict[str, object]] = []
     for variant in variants:
         for mode in MODES:
-            row: dict[str, object] = {"variant": variant, "mode": mode}
-            fills, sparse = curve(outcomes, SHELL, variant, mode, "fill")
-            for dense in DENSE:
-                same, seconds = curve(outcomes, SHELL, dense, mode, "fill")
-                row[dense] = crossover(fills, sparse, seconds) if fills and fills == same else None
+            sparse = dict(zip(*curve(outcomes, SHELL, variant, mode, "fill"), strict=True))
+            measured: dict[str, float] = {}
+            row: dict[str, object] = {"variant": variant, "mode": mode, "measured": measured}
+            for name in DENSE:
+                dense = dict(zip(*curve(outcomes, SHELL, name, mode, "fill"), strict=True))
+                fills = sorted(sparse.keys() & dense.keys())
+                if fills:
+                    row[name] = crossover(fills, [sparse[f] for f in fills], [dense[f] for f in fills])
+                    measured[name] = fills[-1]
             found.append(row)
     return found
 
 
 def crossing_table(found: Sequence[dict[str, object]]) -> list[str]:
     """Where dense becomes faster."""
-    rows = [[str(r["variant"]), str(r["mode"]), _fill_text(r[PLAIN]), _fill_text(r[MASKED])] for r in found]
+    rows = [[str(r["variant"]), str(r["mode"]), *(_fill_text(r, name) for name in (PLAIN, MASKED))] for r in found]
     return page.table(["", "", "plain dense is faster", "masked dense is faster"], rows)
 
 
-def _fill_text(fill: object) -> str:
-    return "never" if fill is None else "always" if fill == 0 else f"from {fill:.0%} on"
+def _fill_text(row: dict[str, object], dense: str) -> str:
+    if dense not in row:
+        return "not measured"
+    fill, measured = row[dense], row["measured"][dense]  # type: ignore[index]
+    if fill is None:
+        return "never" if measured > 0.99 else f"not up to {measured:.0%}"
+    return "always" if fill == 0 else f"from {fill:.0%} on"
+
+
+def shell_table(outcomes: Outcomes, variants: Sequence[str]) -> list[str]:
+    """Median seconds of every variant that ran at every fill."""
+    fills = sorted({o.case.fill for o in outcomes if o.case.scene == SHELL})
+    rows = []
+    for mode in MODES:
+        for variant in (*variants, *DENSE):
+            seconds = dict(zip(*curve(outcomes, SHELL, variant, mode, "fill"), strict=True))
+            if seconds:
+                rows.append([variant, mode, *(seconds_text(seconds[f]) if f in seconds else NONE for f in fills)])
+    return page.table(["", "", *(f"{fill:.0%}" for fill in fills)], rows)
 
 
 def draw(out: Path, outcomes: Outcomes, variants: Sequence[str]) -> list[str]:
