@@ -22,7 +22,7 @@ MINKOWSKI := $(VENV)/.minkowski
 .PHONY: demo test lint minkowski test-minkowski clean
 
 demo: $(STAMP)
-	$(BIN)/cranial-sparse phantom --seed 7 --defect parietotemporal --out out/demo/input
+	$(BIN)/cranial-sparse phantom --seed 7 --defect parietotemporal --out out/demo/input --overwrite
 	$(BIN)/cranial-sparse complete out/demo/input/defective_skull/phantom_007.nrrd --material peek --out out/demo --overwrite
 	@echo "open out/demo/phantom_007/report.html"
 

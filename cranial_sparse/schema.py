@@ -31,7 +31,7 @@ def split_argument(argument: str) -> tuple[str, str]:
     """``key=value`` in two; raises InputError where it is not that."""
     key, equals, value = argument.partition("=")
     if not equals or not all(part.isidentifier() for part in key.split(".")):
-        raise InputError(f"'{argument}': expected key=value, such as training.lr=1e-3")
+        raise InputError(f"'{argument}': expected key=value")
     return key, value
 
 
@@ -41,6 +41,8 @@ def merge(kind: type, config: DictConfig, top: str | list[str], source: str) -> 
     Raises InputError naming the key and the ``source``.
     """
     try:
+        if isinstance(top, str) and isinstance(text := yaml.safe_load(top), str):
+            raise InputError(f"{source}: expected keys with their values, got the text {text[:40]!r}")
         loaded = OmegaConf.create(top) if isinstance(top, str) else OmegaConf.from_dotlist(top)
         if not isinstance(loaded, DictConfig):
             raise InputError(f"{source}: expected keys with their values, got a list")

@@ -4,7 +4,7 @@ The first skull of a pair is brought onto the second, rigidly, by an affine map,
 like a prepared skull, AAA_onto_BBB.skull.zip. Train on them with data.prepared=[runs/crossed]: both stay out of the shape model
 that proposes, and out of training in a fold that leaves one of them out.
 
-All 4,828 pairs of 70 skulls take about 30 seconds each on one core; --count takes the first so many of a fixed random order.
+All 4,828 pairs of 70 skulls take about 25 seconds each on one core; --count takes the first so many of a fixed random order.
 Pairs that are there already are kept, so an interrupted run goes on where it stopped.
 """
 

@@ -84,7 +84,7 @@ def test_kinds_and_their_intervals_fit_80_columns(
     assert kinds["random_1"]["dsc"]["low"] is None
 
 
-def test_all_failed_and_nothing_to_find(tmp_path: Path):
+def test_all_failed_and_nothing_to_find(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """One skull without a prediction, one without a defect, for which nothing is right and something is not."""
     for name, stop in (("000", 8), ("001", 4)):
         save(tmp_path / "t" / "implant" / f"{name}.nrrd", slab(4, stop))
@@ -93,6 +93,9 @@ def test_all_failed_and_nothing_to_find(tmp_path: Path):
     command = ["evaluate", str(tmp_path / "p"), "--truth", str(tmp_path / "t"), "--out", str(tmp_path / "s")]
     assert main(command) == 1
     assert {row["dsc"] for row in rows(tmp_path / "s" / "scores.csv").values()} == {"0"}
+    assert main(command) == 1
+    assert "scores.csv is there already; give --overwrite" in capsys.readouterr().err
+    command.append("--overwrite")
     save(tmp_path / "p" / "001.nrrd", slab(4, 4))
     assert main(command) == 1
     assert rows(tmp_path / "s" / "scores.csv")["001"]["dsc"] == "1"
@@ -112,6 +115,9 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(
 ):
     (tmp_path / "p").mkdir()
     (tmp_path / "taken").write_text("a file")
+    command = ["evaluate", str(tmp_path / "p"), "--truth", str(truth), "--out", str(tmp_path / "taken" / "scores.csv")]
+    assert main(command) == 1
+    assert capsys.readouterr().out == ""
     assert main(["evaluate", str(tmp_path / "p"), "--truth", str(truth), "--out", str(tmp_path / "taken")]) == 1
     printed = capsys.readouterr()
     assert "expected a folder, this is a file" in printed.err
@@ -122,12 +128,10 @@ def test_chosen_cases_by_name_and_by_file(truth: Path, tmp_path: Path):
     predictions, listed = tmp_path / "predictions", tmp_path / "val.txt"
     save(predictions / "001.nii.gz", slab(5, 9))
     listed.write_text("001\n")
-    for chosen in ("001", str(listed)):
-        assert (
-            main(["evaluate", str(predictions), "--truth", str(truth), "--cases", chosen, "--out", f"{tmp_path}/s.csv"])
-            == 0
-        )
-        assert float(rows(tmp_path / "s.csv")["001"]["dsc"]) == 0.75
+    for name, chosen in (("named", "001"), ("listed", str(listed))):
+        out = tmp_path / f"{name}.csv"
+        assert main(["evaluate", str(predictions), "--truth", str(truth), "--cases", chosen, "--out", str(out)]) == 0
+        assert float(rows(out)["001"]["dsc"]) == 0.75
 
 
 def test_soft_predictions_are_refused(truth: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

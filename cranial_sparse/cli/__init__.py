@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {explain(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; finished cases are kept", file=sys.stderr)
+        print("interrupted; nothing is left half written", file=sys.stderr)
         return 130
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -27,6 +27,7 @@ Each case becomes a folder results/CASE, named after its input:
   complete.nrrd  skull and implant together
   summary.json   times, memory, volumes, versions, hashes, warnings
   report.html    slices, a 3D view and the numbers; opens offline
+  uncertainty.nrrd  with --system cascade or radial, where something is missing: standard deviation of the surface, mm
   solid/         with --material: a finished solid to print, as of 'cranial-sparse design', and its checks
   landmarks.mrk.json  with --system tps: where it sees landmarks, for 3D Slicer
 
@@ -87,7 +88,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         choices=MATERIALS,
         help="also make a printable solid of this material, in solid/; 'cranial-sparse design' has all options",
     )
-    parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="HU",
+        help="bone threshold for a CT, Hounsfield units (default: 150); a mask needs none",
+    )
     parser.add_argument("--overwrite", action="store_true", help="redo cases that are already in the output folder")
     parser.set_defaults(run=run)
 

@@ -44,7 +44,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML with options, over the preset")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="the bone that was there: its distance is shown too")
-    parser.add_argument("--threshold", type=float, metavar="HU", help="bone threshold for a CT, Hounsfield units")
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="HU",
+        help="bone threshold for a CT, Hounsfield units (default: 150); a mask needs none",
+    )
     parser.add_argument("--pdf", action="store_true", help="print the page to report.pdf; needs Chromium or Chrome")
     parser.add_argument("--strict", action="store_true", help="exit with status 3 where a check failed")
     parser.add_argument("--overwrite", action="store_true", help="replace what is in DIR")

@@ -28,7 +28,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser = subparsers.add_parser(
         "evaluate",
         help="compare implants with the true ones",
-        description="DSC, border DSC (10 mm), HD95, ASD and NSD (1 mm) of each implant, with mean, 95 %% interval by skull,\n"
+        description="DSC, border DSC (10 mm), HD95, ASD and NSD (1 mm) of each implant, with mean, 95 % interval by skull,\n"
         "median and worst; SdH, border curvature, coverage, intrusion and others in the files of --out.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -49,6 +49,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         metavar="PATH",
         help="write a .csv, a .json, or else a folder with both and a page, scores.html",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote to --out")
     parser.set_defaults(run=run)
 
 
@@ -56,12 +57,14 @@ def run(args: argparse.Namespace) -> int:
     """Score every case; the number of failures decides the exit status."""
     from rich.console import Console
 
-    from cranial_sparse.cli.folders import check_writable
-    from cranial_sparse.cli.scoring import find_truth, print_table, score_all, scores_page, write_table
+    from cranial_sparse.cli.folders import check_new, check_writable
+    from cranial_sparse.cli.scoring import find_truth, print_table, score_all, scores_page, table_files, write_table
 
     console = Console()
-    if args.out is not None and args.out.suffix.lower() not in (".csv", ".json"):
-        check_writable(args.out)
+    if args.out is not None:
+        files = table_files(args.out)
+        check_writable(next(iter(files)).parent)
+        check_new(f"--out {args.out}", files, args.overwrite)
     cases = find_truth(args.truth, args.cases)
     table = score_all(args.predictions, cases, console)
     print_table(table, console)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,6 +27,12 @@ def check_writable(out: Path) -> None:
         raise InputError(f"--out {out}: expected a folder, this is a file; give another name") from None
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror}); choose another folder") from None
+
+
+def check_new(option: str, files: Iterable[Path], overwrite: bool) -> None:
+    """Raises InputError, naming the ``option``, where one of the ``files`` is there already and is not to be replaced."""
+    if not overwrite and (there := [file for file in files if file.exists()]):
+        raise InputError(f"{option}: {there[0]} is there already; give --overwrite to replace it, or another name")
 
 
 @contextmanager

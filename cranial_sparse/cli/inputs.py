@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from cranial_sparse.errors import InputError
 from cranial_sparse.io.mesh import MESH_SUFFIXES
-from cranial_sparse.io.volume import VOLUME_SUFFIXES, volume_suffix
+from cranial_sparse.io.volume import SLICES, VOLUME_SUFFIXES, volume_suffix
 
-SLICES = (".dcm", ".ima")
 RESULT = {"summary.json", "implant.nrrd"}  # a folder with both is a finished case, such as of --out below an input
 
 

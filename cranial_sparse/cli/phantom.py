@@ -40,6 +40,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--raised", type=float, default=0.0, metavar="MM", help="cut the skull off this much higher than usual"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace skulls that are there already")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the skulls: front, side, top")
     parser.set_defaults(run=run)
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
     from skimage.io import imsave
 
-    from cranial_sparse.cli.folders import check_writable
+    from cranial_sparse.cli.folders import check_new, check_writable
     from cranial_sparse.data.defects import cut_volume
     from cranial_sparse.data.phantom import phantom
     from cranial_sparse.data.ssm_phantom import ssm_phantom
@@ -61,6 +62,9 @@ def run(args: argparse.Namespace) -> int:
     if args.picture and args.picture.suffix.lower() != ".png":
         raise InputError(f"--picture {args.picture}: expected a file name ending in .png")
     check_writable(args.out)
+    folders = ["complete_skull", *(["defective_skull", "implant"] if args.defect else [])]
+    files = [_file(args.out, folder, seed) for seed in args.seed for folder in folders]
+    check_new(f"--out {args.out}", [*files, *([args.picture] if args.picture else [])], args.overwrite)
     draw = ssm_phantom if args.system == "ssm" else phantom
     console, pictures = Console(), []
     for seed in args.seed:
@@ -70,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             cut = cut_volume(skull, args.defect, seed)
             parts |= {"defective_skull": cut.defective, "implant": cut.implant}
         for folder, volume in parts.items():
-            path = args.out / folder / f"phantom_{seed:03d}.nrrd"
+            path = _file(args.out, folder, seed)
             path.parent.mkdir(parents=True, exist_ok=True)
             write_volume(path, volume)
             size = volume.array.sum() * volume.geometry.voxel_volume / 1000
@@ -85,3 +89,7 @@ def run(args: argparse.Namespace) -> int:
         args.picture.parent.mkdir(parents=True, exist_ok=True)
         imsave(args.picture, np.concatenate(pictures), check_contrast=False)
     return 0
+
+
+def _file(out: Path, folder: str, seed: int) -> Path:
+    return out / folder / f"phantom_{seed:03d}.nrrd"

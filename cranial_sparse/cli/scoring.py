@@ -14,6 +14,7 @@ from cranial_sparse.geometry import Volume
 from cranial_sparse.io.files import write_whole
 from cranial_sparse.io.volume import VOLUME_SUFFIXES, read_mask, volume_suffix
 from cranial_sparse.metrics import Scores, ScoreTable, evaluate_case, failed_case, same_grid
+from cranial_sparse.metrics.case import difference
 from cranial_sparse.metrics.names import MAIN
 from cranial_sparse.report.comparison import compare
 from cranial_sparse.report.scores import scores_html
@@ -61,7 +62,12 @@ def score_all(predictions: Path, cases: Mapping[str, Truth], console: Console) -
         if not same_grid(truth.geometry, defective.geometry):
             raise InputError(f"--truth: {cases[name].defective} is on another grid than {cases[name].implant}")
         try:
-            prediction = read_mask(find_prediction(predictions, name))
+            file = find_prediction(predictions, name)
+            prediction = read_mask(file)
+            if not same_grid(prediction.geometry, truth.geometry):
+                raise InputError(
+                    f"{file}: is on another grid than {cases[name].implant}, {difference(prediction, truth)}; resample it to that"
+                )
             scores[name] = evaluate_case(prediction, truth, defective)
         except (InputError, ValueError, OSError) as error:
             scores[name] = failed_case(truth)
@@ -120,13 +126,21 @@ def _summary_table(table: ScoreTable) -> Table:
     return shown
 
 
+def table_files(path: Path) -> list[Path]:
+    """What write_table writes."""
+    return (
+        [path]
+        if path.suffix.lower() in (".csv", ".json")
+        else [path / f"scores{end}" for end in (".csv", ".json", ".html")]
+    )
+
+
 def write_table(table: ScoreTable, path: Path, page: Callable[[], str]) -> None:
     """Write a .csv or a .json, or for any other name a folder with both and scores.html. Raises InputError."""
-    everything = {path / "scores.csv": table.to_csv, path / "scores.json": table.to_json, path / "scores.html": page}
-    files = {".csv": {path: table.to_csv}, ".json": {path: table.to_json}}.get(path.suffix.lower(), everything)
+    texts = {".csv": table.to_csv, ".json": table.to_json, ".html": page}
     try:
-        for file, text in files.items():
-            write_whole(file, text())
+        for file in table_files(path):
+            write_whole(file, texts[file.suffix.lower()]())
     except OSError as error:
         raise InputError(f"--out {path}: cannot be written ({error.strerror}); choose another place") from error
 

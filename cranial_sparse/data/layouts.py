@@ -2,12 +2,13 @@
 
 import csv
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cranial_sparse.errors import InputError
 from cranial_sparse.io.mesh import MESH_SUFFIXES
-from cranial_sparse.io.volume import VOLUME_SUFFIXES, volume_suffix
+from cranial_sparse.io.volume import SLICES, VOLUME_SUFFIXES, volume_suffix
 
 PACKED_SUFFIX = ".skull.xz"
 SPLITS = ("train", "val", "test")
@@ -102,13 +103,18 @@ def find_mug500(files: list[Path]) -> list[Case]:
 def find_plain(folder: Path, files: list[Path]) -> list[Case]:
     """Every volume, mesh and DICOM series folder among ``files`` as a complete skull, named by its path in ``folder``.
 
-    A mesh beside a volume of the same name is the same skull, and passed over.
+    A mesh beside a volume of the same name is the same skull, and passed over; volumes of the same name are two skulls, and
+    named by their whole file names.
     """
+    skulls = list(filter(_is_skull_file, files))
+    volumes = Counter(path.with_name(_stem(path)) for path in skulls if path.suffix.lower() not in MESH_SUFFIXES)
     found = {}
-    for path in sorted(filter(_is_skull_file, files), key=lambda path: path.suffix.lower() not in MESH_SUFFIXES):
-        found[path.relative_to(folder).with_name(_stem(path)).as_posix()] = path
+    for path in skulls:
+        name = path.with_name(_stem(path))
+        if path.suffix.lower() not in MESH_SUFFIXES or not volumes[name]:
+            found[(path if volumes[name] > 1 else name).relative_to(folder).as_posix()] = path
     for path in files:
-        if path.suffix.lower() in (".dcm", ".ima") and path.parent != folder:
+        if path.suffix.lower() in SLICES and path.parent != folder:
             found[path.parent.relative_to(folder).as_posix()] = path.parent
     return [Case(name, name, complete=path) for name, path in found.items()]
 
@@ -132,8 +138,13 @@ def _is_skull_file(path: Path) -> bool:
 
 
 def _volumes(folder: Path) -> dict[str, Path]:
-    """Volume files directly in ``folder`` by name without suffix; none where there is no such folder."""
-    return {_stem(path): path for path in sorted(folder.glob("*")) if volume_suffix(path) in VOLUME_SUFFIXES}
+    """Volume files directly in ``folder`` by name without suffix; none where there is no such folder. Raises InputError where
+    two have one name."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("*")):
+        if volume_suffix(path) in VOLUME_SUFFIXES and found.setdefault(_stem(path), path) != path:
+            raise InputError(f"{path}: {found[_stem(path)].name} has the same name; keep one of them")
+    return found
 
 
 def _stem(path: Path) -> str:

@@ -87,7 +87,8 @@ def check_solid(
     body = samples if carved.tabs is None else samples[~under(carved.tabs, lattice, samples)]
     with ThreadPoolExecutor(1) as beside:
         sound = beside.submit(_solid_checks, solid, full, samples)
-        edge = rim(solid, skull, completed, body, contact, lattice, carved.tabs)
+        wanted = carved.extra + config.fit.clearance_mm
+        edge = rim(solid, skull, completed, body, contact, lattice, wanted, carved.tabs)
         maps = Maps(thickness(solid), skull.distance(solid.vertices))
         moved = sweep(solid, samples, bone, skull, far, lattice)
     items = [
@@ -149,14 +150,18 @@ def _wall_checks(solid: Mesh, maps: Maps, patch: Scene, edge: Rim, config: Impla
 
 
 def _rim_checks(edge: Rim, carved: Carved, config: ImplantConfig) -> list[Check]:
-    """Gap and steps; where the gap is meant to be wider it counts for its least alone. A rim without a figure fails."""
+    """Gap and steps; where the gap is meant to be wider than elsewhere it counts for its least alone, and a step across it for
+    nothing. A rim without a figure fails."""
     wanted = config.fit.clearance_mm
     gap = edge.gap[np.isfinite(edge.gap)]
-    plain = edge.gap[np.isfinite(edge.gap) & (under(carved.extra, carved.lattice, edge.points) == 0)]
-    outer, inner = (np.abs(v[np.isfinite(v)]) for v in (edge.outer, np.maximum(edge.inner, 0)))
+    above, below = (under(carved.extra, carved.lattice, points) == 0 for points in (edge.points, edge.below))
+    plain = edge.gap[np.isfinite(edge.gap) & above]
+    outer = np.abs(edge.outer[np.isfinite(edge.outer) & above])
+    inner = np.maximum(edge.inner[np.isfinite(edge.inner) & below], 0)
     share = float(edge.free.mean()) if len(edge.free) else 1.0
     checks = [
         _percent("rim without bone beside it", share),
+        *([_percent("rim under tabs", float(edge.tabbed.mean()))] if edge.tabbed.any() else []),
         Check("rim, places measured", len(plain), "", "at least 1", len(plain) > 0),
     ]
     if len(plain):

@@ -147,11 +147,12 @@ def _outline(footprint: NDArray[np.bool_]) -> NDArray[np.float64]:
 def engraved(field: Field, lattice: Geometry, config: EngravingConfig) -> tuple[Field, NDArray[np.bool_]]:
     """``field`` with the text cut in where the footprint is widest, readable from the side it is on, and its box [X, Y].
 
-    Raises InputError where the text does not fit, or is deeper than half the wall there.
+    Raises InputError where the text does not fit, is deeper than half the wall there, or has what cannot be engraved.
     """
     taken = np.zeros(field.shape[:2], bool)
     if not config.text:
         return field, taken
+    _check_letters(config.text)
     voxel = lattice.spacing[0]
     letters = _letters(config.text, config.height_mm / voxel)
     upward = field if config.side == "outer" else field[:, :, ::-1]
@@ -186,6 +187,26 @@ def _top(field: Field) -> NDArray[np.float64]:
     inner, outer = (np.take_along_axis(field, at[:, :, None], axis=2) for at in (top, above))
     height = top[:, :, None] + inner / np.minimum(inner - outer, -1e-6)
     return np.where(np.asarray(solid.any(axis=2))[:, :, None], height, 0.0)
+
+
+def _check_letters(text: str) -> None:
+    """A character that the font lacks would come out as a box, and as the same box as any other."""
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(size=32)
+
+    def drawn(character: str) -> bytes:
+        return bytes(font.getmask(character))
+
+    missing = drawn("\ue000")  # of private use: no font that is not made for it has one
+    lacking = [c for c in dict.fromkeys(text) if not c.isprintable() or (drawn(c) == missing and c != " ")]
+    if lacking:
+        named = ", ".join(repr(c) for c in lacking)
+        raise InputError(f"engraving.text: expected characters that can be engraved, got {named}; use A-Z, a-z and 0-9")
+    if not text.strip():
+        raise InputError(
+            "engraving.text: expected characters to engrave, got spaces alone; give none to engrave nothing"
+        )
 
 
 def _letters(text: str, height: float) -> NDArray[np.bool_]:

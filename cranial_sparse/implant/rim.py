@@ -17,7 +17,7 @@ from cranial_sparse.implant.mesh import Mesh
 
 PIXEL = 0.4  # mm between the rays
 SPACING = 1.0  # mm between stations, and how far from one its gap is looked for
-JOINED = 3.0  # mm: a station further than this from any place where the missing bone joined the skull is a free edge
+JOINED = 2.5  # mm beyond the gap meant: a station further from all places where the missing bone joined the skull is a free edge
 SHEET = 0.25  # mm: what is no further than this from the completed surface belongs to it
 BESIDE_TAB = 3  # voxels of the lattice beside a tab at which the rim is not measured
 BELOW = 6.0  # mm above or below the implant's surface: bone further away is another surface
@@ -32,7 +32,7 @@ class Rim:
     ``gap``: smallest distance from implant to bone through the thickness. ``outer``: how far the implant's outer surface
     stands out over the bone's, continued across the gap. ``inner`` [M], at the points ``below`` [M, 3] of the inner rim: how
     far its inner surface lies below the bone's.
-    ``free`` bool [N]: no bone to join here, nothing is measured.
+    ``free`` bool [N]: no bone to join here, and ``tabbed`` bool [N]: under a tab; nothing is measured at either.
     """
 
     points: NDArray[np.float64]
@@ -41,6 +41,7 @@ class Rim:
     below: NDArray[np.float64]
     inner: NDArray[np.float64]
     free: NDArray[np.bool_]
+    tabbed: NDArray[np.bool_]
 
 
 class Heights(NamedTuple):
@@ -57,14 +58,15 @@ def rim(
     samples: NDArray,
     contact: NDArray,
     lattice: Geometry,
+    wanted: NDArray,
     tabs: NDArray[np.bool_] | None = None,
 ) -> Rim:
     """Measure the rim of ``solid``; ``samples`` [M, 3] are points all over its surface, LPS mm.
 
     ``patch`` is the surface of skull and implant together: what a ray meets on it is a table, what it meets elsewhere the wall
     of a cut. ``contact`` [K, 3] are places where the missing bone joined the skull: a station with none nearby lies on a
-    free edge, such as that of an orbit or of the scan. ``lattice`` has the direction of insertion as its last axis;
-    below ``tabs`` bool [X, Y] nothing is measured either.
+    free edge, such as that of an orbit or of the scan. ``lattice`` has the direction of insertion as its last axis; the gap
+    is meant to be ``wanted`` [X, Y] mm, and below ``tabs`` bool [X, Y] nothing is measured either.
     """
     rays = ray_lattice(lattice)
     seen = heights(Scene(solid), rays)
@@ -80,15 +82,19 @@ def rim(
         outline = stations(~np.isnan(mine))
         height = beyond(mine)[tuple(np.rint(outline).astype(int).T)]
         points = np.column_stack([outline * PIXEL, height]) @ axes.T + lattice.origin
-        free = np.ones(len(outline), bool) if joins is None else joins.query(points)[0] > JOINED
+        free = np.ones(len(outline), bool)
+        if joins is not None:
+            free = joins.query(points)[0] > JOINED + under(wanted, lattice, points)
+        tabbed = np.zeros(len(outline), bool)
         if tabs is not None:
-            free |= under(ndimage.binary_dilation(tabs, iterations=BESIDE_TAB), lattice, points)
-        rims.append((outline, points, free, np.where(free, np.nan, sign * steps(outline, mine, theirs))))
-    (outline, points, free, outer), (_, below, _, inner) = rims
+            tabbed = under(ndimage.binary_dilation(tabs, iterations=BESIDE_TAB), lattice, points)
+        hidden = free | tabbed
+        rims.append((outline, points, free, tabbed, np.where(hidden, np.nan, sign * steps(outline, mine, theirs))))
+    (outline, points, free, tabbed, outer), (_, below, _, _, inner) = rims
     near = cKDTree(flat).query_ball_point(outline * PIXEL, SPACING)
     gap = np.array([distance[i].min() if i else np.nan for i in near])
-    gap[free] = np.nan
-    return Rim(points, gap, outer, below, inner, free)
+    gap[free | tabbed] = np.nan
+    return Rim(points, gap, outer, below, inner, free & ~tabbed, tabbed)
 
 
 def under(flat: NDArray, lattice: Geometry, points: NDArray) -> NDArray:

@@ -177,6 +177,8 @@ def check(config: ImplantConfig) -> ImplantConfig:
         if not _value(config, key) > 0:
             raise InputError(f"{key}: expected more than 0, got {_value(config, key)}")
     for key, low, high in (
+        ("fit.clearance_mm", 0.0, 10.0),
+        ("fit.temporal_mm", 0.0, 20.0),
         ("insertion.cone_deg", 0.0, 85.0),
         ("insertion.most_lost", 0.0, 1.0),
         ("solid.voxel_mm", 0.15, 1.0),

@@ -13,7 +13,7 @@ from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.io.affine import format_lengths
 from cranial_sparse.io.mesh import MESH_SUFFIXES, read_mesh, voxelize
 from cranial_sparse.io.segmentation import BONE_HU, segment_bone
-from cranial_sparse.io.volume import read_volume
+from cranial_sparse.io.volume import SLICES, VOLUME_SUFFIXES, read_volume, volume_suffix
 
 _EXTENT_MM = (80.0, 400.0)  # longest side of a skull's box: a vault alone to a head with neck
 _VOLUME_ML = (60.0, 3000.0)  # bone: half a thin vault to a head with spine; an implant alone has less
@@ -44,6 +44,9 @@ def read_skull(path: str | Path, threshold_hu: float = BONE_HU) -> Skull:
         vertices, triangles = read_mesh(path)
         check_extent(np.ptp(vertices, axis=0), path)
         skull = Skull(voxelize(vertices, triangles, source=str(path)), "mesh")
+    elif path.is_file() and volume_suffix(path) not in (*VOLUME_SUFFIXES, *SLICES):
+        known = ", ".join((*VOLUME_SUFFIXES, *MESH_SUFFIXES))
+        raise InputError(f"{path}: expected {known} or a DICOM folder, got '{path.suffix or path.name}'; convert it")
     else:
         skull = _from_volume(read_volume(path), threshold_hu, path)
     _check_skull(skull.volume, path)

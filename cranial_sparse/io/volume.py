@@ -28,6 +28,7 @@ _WRITERS: dict[str, Callable[[Path, Volume], None]] = {
     ".mhd": write_metaimage,
 }
 VOLUME_SUFFIXES = tuple(_READERS)
+SLICES = (".dcm", ".ima")  # files of a DICOM series
 
 
 def volume_suffix(path: Path) -> str:
@@ -48,7 +49,7 @@ def read_volume(path: str | Path) -> Volume:
     if path.is_dir():
         return read_dicom_series(path)
     suffix = volume_suffix(path)
-    if suffix in (".dcm", ".ima"):
+    if suffix in SLICES:
         raise InputError(f"{path}: one slice is not a volume; give the folder that holds its DICOM series")
     if suffix not in _READERS:
         raise InputError(

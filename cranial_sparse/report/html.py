@@ -87,7 +87,11 @@ def _tiles(summary: Summary) -> str:
             "Implant volume",
             f"{implant.volume_ml:.1f}",
             "ml",
-            "of missing bone" if not implant.empty else "no defect found",
+            "no defect found"
+            if implant.empty
+            else "of the finished solid"
+            if "implant SHA-256" in summary.options
+            else "of missing bone",
         ),
         ("Implant size", "–" if implant.empty else size, "mm", "left–right × front–back × height"),
         ("Parts", "–" if implant.empty else str(implant.parts), "", f"connected surfaces, {closed}" if made else ""),

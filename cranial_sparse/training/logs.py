@@ -50,7 +50,10 @@ def logged_in() -> bool:
     """Whether W&B finds credentials without asking."""
     import wandb
 
-    return bool(wandb.login(prompt=False))
+    found = bool(wandb.login(prompt=False))
+    if not found:
+        wandb.teardown()  # it would keep in mind that there is no key, and then not even begin a run offline
+    return found
 
 
 def run_id(folder: Path) -> str:

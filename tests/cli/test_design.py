@@ -179,8 +179,12 @@ def test_failing_half_way_leaves_the_old_design(
     [
         (("fit.clearence_mm=1",), "fit.clearence_mm: unknown key; expected one of: clearance_mm"),
         (("fit.clearance_mm=-1",), "fit.clearance_mm: expected 0 or more, got -1"),
+        (("fit.clearance_mm=50",), "fit.clearance_mm: expected a value from 0 to 10, got 50"),
         (("peek",), "'peek': expected key=value"),
-        (("fit.clearance_mm=25", COARSE), "fit.clearance_mm: nothing of the implant is left at 25 mm"),
+        (
+            ("fit.clearance_mm=10", "fit.minimum_edge_mm=30", COARSE),
+            "fit.clearance_mm: nothing of the implant is left at 10 mm",
+        ),
         (("refine.debris_ml=50",), "lower refine.debris_ml to keep it"),
         (("engraving.text=far too long for this", COARSE), "engraving.text: 'far too long for this' at "),
         (("fixation.kind=screws", "fixation.margin_mm=60", COARSE), "do not fit into the implant"),

@@ -33,6 +33,17 @@ def test_a_defect_is_cut_and_drawn(tmp_path: Path, capsys: pytest.CaptureFixture
     assert picture.stat().st_size > 10_000
 
 
+def test_earlier_skulls_are_replaced_only_when_asked(tmp_path: Path) -> None:
+    out = ("--out", str(tmp_path), "--seed", "3", "--defect", "sphere")
+    (tmp_path / "implant").mkdir()
+    (tmp_path / "implant" / "phantom_003.nrrd").write_text("of another kind")
+    with pytest.raises(InputError, match=r"implant/phantom_003\.nrrd is there already; give --overwrite"):
+        run(*out)
+    assert [path.name for path in tmp_path.iterdir()] == ["implant"]
+    assert run(*out, "--overwrite") == 0
+    assert read_volume(tmp_path / "implant" / "phantom_003.nrrd").array.any()
+
+
 def test_wrong_options_are_told_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="png"):
         run("--out", str(tmp_path), "--picture", "p.jpg")

@@ -235,3 +235,18 @@ def test_the_real_collection():
     assert skulls.implant is not None
     assert skulls.complete.geometry.shape == (512, 512, 337)
     assert skulls.implant.array.sum() * skulls.implant.geometry.voxel_volume / 1000 == pytest.approx(56.4, abs=0.1)
+
+
+def test_volumes_of_one_name_are_two_skulls(tmp_path):
+    """One of them was packed, and the other never mentioned."""
+    for name in ("skull.nrrd", "skull.nii.gz", "skull.stl", "other.nrrd", "other.stl"):
+        (tmp_path / name).touch()
+    assert [case.id for case in find_cases(tmp_path)] == ["other", "skull.nii.gz", "skull.nrrd"]
+
+
+def test_two_implants_of_one_case_are_refused(tmp_path):
+    for name in ("defective_skull/000.nrrd", "implant/000.nrrd", "implant/000.nii.gz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"implant/000\.nrrd: 000\.nii\.gz has the same name; keep one of them"):
+        find_cases(tmp_path)

@@ -34,10 +34,11 @@ def by_name(items: list[Check]) -> dict[str, Check]:
 
 
 def edge(gap: list[float], outer: list[float], inner: list[float]) -> Rim:
-    free = np.isnan(gap)
-    points = np.zeros((len(gap), 3))
-    fields = {"points": points, "gap": np.array(gap), "outer": np.array(outer), "inner": np.array(inner), "free": free}
-    return Rim(**fields, below=points[:0])
+    """Stations at one place; where there are fewer gaps than steps, or the other way round, the others have no figure."""
+    n = max(len(gap), len(outer))
+    gaps, steps = (np.array([*given, *[np.nan] * (n - len(given))]) for given in (gap, outer))
+    free = np.isin(np.arange(n), np.flatnonzero(np.isnan(gap)))
+    return Rim(np.zeros((n, 3)), gaps, steps, np.zeros((len(inner), 3)), np.array(inner), free, np.zeros(n, bool))
 
 
 def test_a_box_is_what_it_is():

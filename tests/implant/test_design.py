@@ -168,6 +168,15 @@ def test_the_temporal_gap_widens_the_caudal_edge_alone(make_shell: Callable, mak
     assert np.mean(HOLE - from_axis(points[caudal], side)) == pytest.approx(3.5, abs=0.35)
     assert np.mean(HOLE - from_axis(points[others], side)) == pytest.approx(0.5, abs=0.25)
     assert part.checks["clearance, mean"].passed
+    assert part.checks["rim without bone beside it"].value == 0
+    assert part.checks["step at the rim, 95 %"].passed  # of the rest: none is read across the wider gap
+
+
+def test_a_wide_gap_leaves_no_rim_unmeasured(holed: Case, make_design: Callable):
+    """Places more than 3 mm from where the missing bone had joined the skull were taken for free edges: half of this rim."""
+    (part,) = make_design(*holed, "fit.clearance_mm=3").parts
+    assert part.checks["rim without bone beside it"].value == 0
+    assert part.checks["clearance, mean"].value == pytest.approx(3, abs=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -282,8 +291,8 @@ def test_an_implant_that_touches_nothing_is_refused(holed: Case, make_design: Ca
 
 
 def test_a_clearance_larger_than_the_implant_is_refused(holed: Case, make_design: Callable):
-    with pytest.raises(InputError, match=r"fit\.clearance_mm: nothing of the implant is left at 25 mm"):
-        make_design(*holed, "fit.clearance_mm=25")
+    with pytest.raises(InputError, match=r"fit\.clearance_mm: nothing of the implant is left at 10 mm"):
+        make_design(*holed, "fit.clearance_mm=10", "fit.minimum_edge_mm=30")
 
 
 def test_only_debris_is_refused_with_its_size(holed: Case, make_design: Callable):

@@ -111,6 +111,15 @@ def test_what_does_not_fit_is_refused(config: EngravingConfig):
         engraved(slab(), LATTICE, config)
 
 
+@pytest.mark.parametrize(
+    ("text", "lacking"), [("Ä漢Ä", "'Ä', '漢'"), ("Müller", "'ü'"), ("A\nB", r"'\\n'"), ("   ", "spaces alone")]
+)
+def test_what_the_font_lacks_is_refused(text: str, lacking: str):
+    """It was engraved as a crossed box, the same for every character."""
+    with pytest.raises(InputError, match=rf"engraving\.text: expected characters .*got {lacking}"):
+        engraved(slab(), LATTICE, EngravingConfig(text, 10.0, 1.0, "outer"))
+
+
 def test_perforations_go_through_the_finished_solid(holed: Case, make_design: Callable, designed: Design):
     options = ("perforation.pattern=hexagonal", "perforation.pitch_mm=8", "perforation.diameter_mm=3")
     (part,) = make_design(*holed, *options, "perforation.margin_mm=3").parts
@@ -139,6 +148,8 @@ def test_tabs_lie_on_the_bone_and_belong_to_the_solid(holed: Case, make_design: 
     assert part.mesh.watertight
     assert part.mesh.components == 1
     assert euler(part) == 2 - 2 * 4  # a screw hole in each
+    assert part.checks["rim without bone beside it"].value == 0  # all of it joins bone, half of it hidden
+    assert 10 < part.checks["rim under tabs"].value < 60
     assert part.mesh.volume_ml > designed.parts[0].mesh.volume_ml + 0.05
     points = part.mesh.vertices.astype(np.float64)
     axis = np.array([0.25, 0.1, 1.0]) / np.linalg.norm([0.25, 0.1, 1.0])

@@ -86,6 +86,10 @@ def test_heights_of_a_ball():
     assert np.isnan(seen.top[away > 10.5]).all()
 
 
+def wanted(lattice: Geometry) -> np.ndarray:
+    return np.full(lattice.shape[:2], 0.5)
+
+
 def test_a_solid_pushed_outward_stands_out_by_as_much(designed: Design, holed: tuple[Volume, Volume]):
     from cranial_sparse.implant.distances import Scene
 
@@ -103,7 +107,7 @@ def test_a_solid_pushed_outward_stands_out_by_as_much(designed: Design, holed: t
         lattice = replace(part.lattice, origin=tuple(shifted))
         pushed_surface = Mesh((whole.vertices + push * outward).astype(np.float32), whole.triangles)
         surface = Scene(joined([whole, pushed_surface]))  # the bone lies on the one, the solid on the other
-        found.append(rim(moved, bone, surface, vertices.astype(np.float64), contact, lattice))
+        found.append(rim(moved, bone, surface, vertices.astype(np.float64), contact, lattice, wanted(lattice)))
     still, pushed = found
     assert len(still.points) > 90  # 2π · 17.5 mm, one each
     assert not still.free.any()
@@ -111,6 +115,8 @@ def test_a_solid_pushed_outward_stands_out_by_as_much(designed: Design, holed: t
     assert abs(np.nanmedian(still.outer)) < 0.35
     rise = np.nanmedian(pushed.outer) - np.nanmedian(still.outer)
     assert 0.3 < rise < 0.75  # along the normal, which is tilted at the rim
-    far = rim(part.mesh, bone, Scene(whole), part.mesh.vertices.astype(float), contact[:0], part.lattice)
+    far = rim(
+        part.mesh, bone, Scene(whole), part.mesh.vertices.astype(float), contact[:0], part.lattice, wanted(part.lattice)
+    )
     assert far.free.all()
     assert np.isnan(far.outer).all()

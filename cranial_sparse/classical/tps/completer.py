@@ -141,7 +141,7 @@ def notes(done: Completed, with_skulls: bool) -> tuple[str, ...]:
     if "mirrored" not in done.errors:
         said.append("no intact side: too little of the missing bone's opposite is there to be mirrored")
     if not with_skulls:
-        said.append("no skulls of others are at hand, so the mean skull stands for the best-fitting one")
+        said.append("the skulls of others are not shipped, so the mean skull stands for the best-fitting one")
     counting = {name: share for name, share in done.weights.items() if share > 0}
     shares = [f"{_SAID[name]} ({share:.0%})" for name, share in counting.items()]
     measured = [f"{name} {error:.2f} mm" for name, error in done.errors.items() if np.isfinite(error)]
