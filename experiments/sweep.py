@@ -116,7 +116,9 @@ def table(study: optuna.Study, sweep: Sweep) -> str:
         said = " ".join(f"{key}={value}" for key, value in trial.params.items())
         lines.append(f"{trial.value:12.4f}  {sweep.name}-{trial.number:03d}  {said}")
     count = {state: sum(trial.state is state for trial in study.trials) for state in TrialState}
-    lines.append(f"{len(done)} finished, {count[TrialState.PRUNED]} stopped early, {count[TrialState.FAIL]} failed")
+    lines.append(
+        f"{len(done)} finished, {count[TrialState.PRUNED]} stopped early, {count[TrialState.FAIL]} failed, earlier calls included"
+    )
     return "\n".join(lines)
 
 

@@ -75,7 +75,7 @@ def estimate_pose(skull: Volume, model: MapModel) -> tuple[Pose, NDArray[np.floa
     if near < LEAST_NEAR:
         raise InputError(
             f"this does not look like a skull: {near:.0%} of its surface lies within {NEAR:g} mm of a vault's shape,"
-            f" expected {LEAST_NEAR:.0%} or more; check spacing and segmentation"
+            f" expected {LEAST_NEAR:.0%} or more; check spacing and segmentation, and whether the vault is in the scan"
         )
     return pose, outer
 

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         files = table_files(args.out)
         check_writable(next(iter(files)).parent)
-        check_new(f"--out {args.out}", files, args.overwrite)
+        check_new("--out", files, args.overwrite)
     cases = find_truth(args.truth, args.cases)
     table = score_all(args.predictions, cases, console)
     print_table(table, console)

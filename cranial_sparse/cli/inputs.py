@@ -80,7 +80,7 @@ def _cases(path: Path, name: str, seen: set[Path], problems: list[InputError]) -
     if files and not skulls and is_series:
         skulls = [Case(name or case_name(path), path)]  # taken for DICOM; the reader says so where it is not
     if not (name or skulls or below or len(problems) > before):
-        raise InputError(f"{path}: this folder holds no volumes, meshes or DICOM series")
+        raise InputError(f"{path}: this folder holds no volumes, meshes or DICOM series; finished cases do not count")
     return skulls + below
 
 

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     check_writable(args.out)
     folders = ["complete_skull", *(["defective_skull", "implant"] if args.defect else [])]
     files = [_file(args.out, folder, seed) for seed in args.seed for folder in folders]
-    check_new(f"--out {args.out}", [*files, *([args.picture] if args.picture else [])], args.overwrite)
+    check_new("--out", [*files, *([args.picture] if args.picture else [])], args.overwrite)
     draw = ssm_phantom if args.system == "ssm" else phantom
     console, pictures = Console(), []
     for seed in args.seed:

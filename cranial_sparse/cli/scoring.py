@@ -36,6 +36,8 @@ def find_truth(folder: Path, chosen: Sequence[str] | None = None) -> dict[str, T
     ``chosen`` are names, or text files of names. Raises InputError where the folder is not laid out as expected, a
     chosen case is not there, or an implant has no defective skull.
     """
+    if not folder.exists():
+        raise InputError(f"--truth {folder}: no such folder; expected one with implant/ and defective_skull/ in it")
     root = next((f for f in (folder, folder / "training_set") if (f / "implant").is_dir()), None)
     if root is None or not (root / "defective_skull").is_dir():
         raise InputError(f"--truth {folder}: expected a folder with implant/ and defective_skull/ in it")
@@ -45,7 +47,7 @@ def find_truth(folder: Path, chosen: Sequence[str] | None = None) -> dict[str, T
     names = list(implants) if chosen is None else _names(chosen)
     for name in names:
         if name not in implants:
-            raise InputError(f"--cases {name}: no such case in {root / 'implant'}")
+            raise InputError(f"--cases {name}: no such case in {root / 'implant'}, and no file of names")
         if name not in skulls:
             raise InputError(f"--truth: {implants[name]} has no defective skull {root / 'defective_skull' / name}.nrrd")
     return {name: Truth(implants[name], skulls[name]) for name in names}

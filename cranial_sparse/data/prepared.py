@@ -128,8 +128,14 @@ def read_manifest(folder: str | Path) -> list[dict]:
     path = Path(folder) / MANIFEST
     try:
         return json.loads(path.read_text(encoding="utf-8"))["cases"]
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: expected the manifest of a prepared folder, but {error}; run prepare") from error
+    except OSError as error:
+        raise InputError(
+            f"{path}: expected the manifest of a prepared folder, but it cannot be read ({error.strerror}); run prepare"
+        ) from error
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected the manifest of a prepared folder, but it is damaged ({error}); run prepare"
+        ) from error
 
 
 def find_prepared(folder: str | Path) -> dict[str, Path]:

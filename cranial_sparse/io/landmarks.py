@@ -78,7 +78,9 @@ Rows = list[tuple[str, Any]]
 
 
 def _from_json(text: str) -> tuple[str, Rows]:
-    markup = json.loads(text)["markups"][0]
+    if not (markups := json.loads(text)["markups"]):
+        return "LPS", []
+    markup = markups[0]
     if (unit := markup.get("coordinateUnits", "mm")) != "mm":
         raise ValueError(f"its unit is {unit}, not mm")
     points = [p for p in markup["controlPoints"] if p.get("positionStatus", "defined") == "defined"]

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -164,8 +165,13 @@ def _tables(summary: Summary) -> str:
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
-    body = "".join(f"<tr><th scope=row>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
+    body = "".join(f"<tr><th scope=row>{_breakable(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows)
     return f"<section><h2>{title}</h2><table>{body}</table></section>"
+
+
+def _breakable(name: str) -> str:
+    """An option's name, which may go on in the next line behind a dot or an underscore."""
+    return re.sub(r"([._])", r"\1<wbr>", escape(name))
 
 
 def data_url(png: bytes) -> str:

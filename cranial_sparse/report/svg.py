@@ -9,6 +9,7 @@ import numpy as np
 INK, SOFT, LINE = "#1b2530", "#586572", "#dde2e7"
 DOT, FAILED = "#d66e28", "#b3261e"
 WIDTH = 360  # units: one is a CSS pixel on a phone
+DIGIT = 7.5  # units that a digit takes at most
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,11 @@ def _grid_x(low: float, high: float, scale, top: float, bottom: float) -> str:
     for value in ticks(low, high):
         x = scale(value)
         lines.append(f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}" stroke="{LINE}"/>')
-        lines.append(_text(x, bottom + 16, f"{value:g}", "middle"))
+        text = f"{value:g}"
+        half = DIGIT * len(text) / 2
+        lines.append(
+            _text(min(max(x, half), WIDTH - half), bottom + 16, text, "middle")
+        )  # whole, at the plot's edge too
     return "".join(lines)
 
 

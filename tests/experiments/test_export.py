@@ -48,6 +48,18 @@ def test_the_average_is_exported_and_rebuilds_the_network(checkpoint: Path, tmp_
     assert load_network(out).config == network.config  # and the completer can read it
 
 
+def test_weights_are_replaced_only_when_asked(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "cascade.safetensors"
+    out.write_text("others")
+    assert main([str(checkpoint), str(out)]) == 2
+    assert "is there already; give --overwrite" in capsys.readouterr().err
+    assert out.read_text() == "others"
+    assert main([str(checkpoint), str(out), "--overwrite"]) == 0
+    assert load_network(out)
+
+
 def test_one_line_for_what_is_no_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"weights": torch.zeros(1)}, tmp_path / "other.ckpt")
     (tmp_path / "text.ckpt").write_text("hello")

@@ -47,7 +47,7 @@ def test_a_grid_runs_to_its_end_and_says_what_was_best(tmp_path: Path, capsys: p
     out = capsys.readouterr().out
     assert out.splitlines()[0] == "made-002: a=0.2"
     assert out.splitlines()[2].split() == ["0.8000", "made-001", "a=0.4"]  # the last value of the best run
-    assert out.endswith("3 finished, 0 stopped early, 0 failed\n")
+    assert out.endswith("3 finished, 0 stopped early, 0 failed, earlier calls included\n")
     assert main([str(path), "--folder", folder]) == 0  # nothing is left to do
 
 

@@ -90,6 +90,7 @@ def test_round_trips_are_exact(suffix: str, landmarks: dict[str, tuple[float, ..
         ("a.mrk.json", markup(coordinateUnits="um"), "its unit is um, not mm"),
         ("a.mrk.json", markup(coordinateSystem=""), "got ''"),
         ("a.mrk.json", markup(controlPoints=[]), "found none"),
+        ("a.mrk.json", '{"markups": []}', "found none"),
         ("a.mrk.json", markup(controlPoints=[{"label": "a", "position": [1, 2]}]), "damaged"),
         ("a.json", markup(), r"expected a file of landmarks, \.mrk\.json or \.fcsv"),
     ],

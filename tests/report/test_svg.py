@@ -12,6 +12,15 @@ from cranial_sparse.report.svg import FAILED, WIDTH, Dot, Group, limits, scatter
 CIRCLES = ".//circle"
 
 
+def test_labels_at_the_edges_are_whole():
+    """0.95 had lost its first digit, 1.05 its last: values of 0.95 to 1.05 make an axis that begins and ends with them."""
+    group = Group([Dot(0.9545, "a"), Dot(1.0455, "b")], 1.0, None)
+    plot = strips("parts", {"all": group})
+    places = {text: float(x) for x, text in re.findall(r'<text x="([\d.]+)"[^>]*middle[^>]*>([^<]+)<', plot)}
+    assert {"0.95", "1.05"} <= places.keys()
+    assert all(4 * 3.5 <= x <= WIDTH - 4 * 3.5 for x in places.values())
+
+
 def test_ticks_are_round():
     assert ticks(0, 1) == [0, 0.5, 1]
     assert ticks(0.893, 0.957) == [0.9, 0.92, 0.94]
