@@ -194,10 +194,13 @@ def test_what_completing_refuses_names_the_file(skull_file: Path, tmp_path: Path
 
 def test_the_result_of_another_input_is_not_passed_off_as_this_one(skull_file: Path, tmp_path: Path):
     run(skull_file, tmp_path / "out")
-    write_volume(skull_file, Volume(SKULL.array | LID.array, GRID))
-    failed, text = run(skull_file, tmp_path / "out")
-    assert failed == 1
-    assert "result of another input" in text
+    other = tmp_path / "other" / skull_file.name
+    other.parent.mkdir()
+    for changed, told in ((other, f"another input, {skull_file}, not of {other}"), (skull_file, "before it changed")):
+        write_volume(changed, Volume(SKULL.array | LID.array, GRID))
+        failed, text = run(changed, tmp_path / "out")
+        assert failed == 1
+        assert told in text
 
 
 def test_one_bad_input_does_not_stop_the_others(skull_file: Path, tmp_path: Path):
