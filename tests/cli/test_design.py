@@ -88,7 +88,7 @@ def test_checks_are_written_with_what_decided_them(finished: Path, files: tuple[
     assert checks["options"]["engraving"]["text"] == "A17"
     assert checks["source"]["path"] == str(files[1])
     assert len(checks["source"]["sha256"]) == 64
-    page = (finished / "report.html").read_text(encoding="utf-8")
+    page = (finished / "report.html").read_text(encoding="utf-8").replace("<wbr>", "")  # where a key may break
     for text in ("checks passed", "A17", "engraving.text", "solid.voxel_mm", "Thickness", "Clearance", "checks.json"):
         assert text in page
     assert "Deviation from truth" not in page
