@@ -18,9 +18,8 @@ from cranial_sparse.sparse_conv.backends import load_backend, set_backend
 CASCADE, FORWARD, TRAINING = "cascade, forward", "U-Net, forward", "U-Net, training step"
 NETWORKS = (CASCADE, FORWARD, TRAINING)
 SKULL, SURFACE = "skull", "its surface"
-LONELY = (
-    1e-6  # of the bone: a voxel of 512³ with none around it is eight at 1024³, which the coarsest level does not see
-)
+# Share of the bone: a voxel of 512³ with none around it is eight at 1024³, which the coarsest level does not see.
+LONELY = 1e-6
 
 
 @dataclass(frozen=True)

@@ -65,11 +65,9 @@ def already_done(case: Case, out: Path, options: Options) -> str | None:
         return None
     if summary["source"].get("sha256") != sha256(case.path):
         before = summary["source"].get("path")
-        of = (
-            f"another input, {before}, not of {case.path}"
-            if before != str(case.path)
-            else f"{before} as it was before it changed"
-        )
+        of = f"another input, {before}, not of {case.path}"
+        if before == str(case.path):
+            of = f"{before} as it was before it changed"
         raise InputError(
             f"{out / case.name}: holds the result of {of}; give --overwrite to replace it, or another --out"
         )

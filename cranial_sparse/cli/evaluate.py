@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     if args.out is not None:
         files = table_files(args.out)
-        check_writable(next(iter(files)).parent)
+        check_writable(files[0].parent)
         check_new("--out", files, args.overwrite)
     cases = find_truth(args.truth, args.cases)
     table = score_all(args.predictions, cases, console)

@@ -130,11 +130,9 @@ def _summary_table(table: ScoreTable) -> Table:
 
 def table_files(path: Path) -> list[Path]:
     """What write_table writes."""
-    return (
-        [path]
-        if path.suffix.lower() in (".csv", ".json")
-        else [path / f"scores{end}" for end in (".csv", ".json", ".html")]
-    )
+    if path.suffix.lower() in (".csv", ".json"):
+        return [path]
+    return [path / f"scores{end}" for end in (".csv", ".json", ".html")]
 
 
 def write_table(table: ScoreTable, path: Path, page: Callable[[], str]) -> None:

@@ -83,16 +83,13 @@ def _tiles(summary: Summary) -> str:
     size = "\u2009×\u2009".join(f"{side:.0f}" for side in implant.extent_mm)
     closed, made = "watertight" if implant.watertight else "not watertight", implant.triangles > 0
     expected = summary.facts.get("expected_dsc")
+    what = "the finished solid" if "implant SHA-256" in summary.options else "missing bone"
     tiles = [
         (
             "Implant volume",
             f"{implant.volume_ml:.1f}",
             "ml",
-            "no defect found"
-            if implant.empty
-            else "of the finished solid"
-            if "implant SHA-256" in summary.options
-            else "of missing bone",
+            "no defect found" if implant.empty else f"of {what}",
         ),
         ("Implant size", "–" if implant.empty else size, "mm", "left–right × front–back × height"),
         ("Parts", "–" if implant.empty else str(implant.parts), "", f"connected surfaces, {closed}" if made else ""),

@@ -95,9 +95,8 @@ def _grid_x(low: float, high: float, scale, top: float, bottom: float) -> str:
         lines.append(f'<line x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}" stroke="{LINE}"/>')
         text = f"{value:g}"
         half = DIGIT * len(text) / 2
-        lines.append(
-            _text(min(max(x, half), WIDTH - half), bottom + 16, text, "middle")
-        )  # whole, at the plot's edge too
+        inside = min(max(x, half), WIDTH - half)  # whole, at the plot's edge too
+        lines.append(_text(inside, bottom + 16, text, "middle"))
     return "".join(lines)
 
 
