@@ -285,6 +285,15 @@ def test_an_unknown_system_is_refused_before_anything_is_read(tmp_path: Path, ca
     assert re.search("invalid choice: 'crystal'.*cascade.*radial", capsys.readouterr().err)
 
 
+def test_a_wrong_option_shows_the_usage_of_its_own_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as done:
+        main(["complete", str(tmp_path), "--out", str(tmp_path), "--systm", "radial"])
+    said = capsys.readouterr().err
+    assert done.value.code == 2
+    assert said.startswith("usage: cranial-sparse complete ")
+    assert "--systm radial" in said
+
+
 def test_a_backend_that_is_not_there_is_told_before_anything_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

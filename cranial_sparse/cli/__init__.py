@@ -43,12 +43,16 @@ def build_parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(subparsers)
+    for one in subparsers.choices.values():
+        one.set_defaults(refuse=one.error)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status: 0, 1 where something failed, 2 for wrong usage (by argparse)."""
-    args = build_parser().parse_args(argv)
+    args, unknown = build_parser().parse_known_args(argv)
+    if unknown:  # left to itself, argparse shows the usage of the whole program
+        args.refuse(f"unrecognized arguments: {' '.join(unknown)}; --help lists what there is")
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # read once, when torch is imported
     before = signal.signal(signal.SIGTERM, _stop)
     try:

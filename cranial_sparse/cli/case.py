@@ -41,15 +41,16 @@ NO_DEFECT = (
 
 @dataclass(frozen=True)
 class Options:
-    """What a user chose. ``threshold_hu`` matters for CT only; ``landmarks`` is the SHA-256 of a file of them, or empty.
+    """What a user chose. ``threshold_hu`` matters for CT only, None is the usual one.
 
-    ``material`` is the preset that a printable solid is designed with; empty: none is.
+    ``landmarks`` is the SHA-256 of a file of them, or empty; ``material`` the preset that a printable solid is designed
+    with, or empty.
     """
 
     system: str = "cascade"
     refine: bool = False
     backend: str = "native"
-    threshold_hu: float = BONE_HU
+    threshold_hu: float | None = None
     overwrite: bool = False
     landmarks: str = ""
     material: str = ""
@@ -58,7 +59,7 @@ class Options:
         """What decides the result, as it is written to summary.json."""
         refine = "yes" if self.refine or self.system == "cascade" else "no"  # cascade is radial, refined
         chosen: dict[str, str | float] = {"system": self.system, "refine": refine, "backend": self.backend}
-        chosen["threshold_hu"] = self.threshold_hu
+        chosen["threshold_hu"] = BONE_HU if self.threshold_hu is None else self.threshold_hu
         if self.landmarks:
             chosen["landmarks"] = self.landmarks
         if self.material:

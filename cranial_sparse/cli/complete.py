@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         load_backend(args.backend)  # a library that is missing is told once, not for every case
     if args.threshold is not None and not math.isfinite(args.threshold):
         raise InputError(f"--threshold {args.threshold}: expected a number of Hounsfield units, such as 150")
-    chosen: dict[str, Any] = {} if args.threshold is None else {"threshold_hu": args.threshold}
+    chosen: dict[str, Any] = {"threshold_hu": args.threshold}
     landmarks = None
     if args.landmarks is not None:
         from cranial_sparse.cli.provenance import sha256

@@ -22,7 +22,6 @@ from cranial_sparse.implant.mesh import implant_mesh
 from cranial_sparse.implant.settings import ImplantConfig
 from cranial_sparse.io.mesh import import_open3d, write_mesh
 from cranial_sparse.io.print3d import write_3mf, write_glb
-from cranial_sparse.io.segmentation import BONE_HU
 from cranial_sparse.io.skull import read_skull
 from cranial_sparse.io.volume import read_mask, write_volume
 from cranial_sparse.report.html import SOLID_FILES, report_page
@@ -62,7 +61,7 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
     start = time.perf_counter()
     with ThreadPoolExecutor(1) as beside:
         beside.submit(import_open3d, "implant design")  # takes a second; what it raises, its first use raises again
-        skull = read_skull(skull_path, BONE_HU if options.threshold_hu is None else options.threshold_hu)
+        skull = read_skull(skull_path, options.threshold_hu)
         implant = read_mask(implant_path)
         truth = None if options.truth is None else read_mask(options.truth)
     seconds = {"read": time.perf_counter() - start}
@@ -99,7 +98,7 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
         )
         if browser is not None:
             print_page(folder / "report.html", folder / "report.pdf", browser)
-    for line in describe(made, out):
+    for line in (*describe(made, out), *(f"  note: {note}" for note in skull.notes)):
         print(line)
     return made.passed
 

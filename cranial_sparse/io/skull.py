@@ -1,6 +1,6 @@
 """Any input a user has, as a skull: a binary mask, a CT in Hounsfield units or a surface mesh."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -33,8 +33,8 @@ class Skull:
     notes: tuple[str, ...] = ()
 
 
-def read_skull(path: str | Path, threshold_hu: float = BONE_HU) -> Skull:
-    """Read a mask (0 and 1, or 0 and 255), a head CT (segmented at ``threshold_hu``) or a closed STL or PLY mesh.
+def read_skull(path: str | Path, threshold_hu: float | None = None) -> Skull:
+    """Read a mask (0 and 1, or 0 and 255), a head CT (segmented at ``threshold_hu``, or 150) or a closed STL or PLY mesh.
 
     Raises InputError, one line, where the input is missing, damaged, empty, not finite, neither mask nor CT, too
     small, too large or too light to be a skull in millimetres, or a mask in many pieces.
@@ -48,16 +48,18 @@ def read_skull(path: str | Path, threshold_hu: float = BONE_HU) -> Skull:
         known = ", ".join((*VOLUME_SUFFIXES, *MESH_SUFFIXES))
         raise InputError(f"{path}: expected {known} or a DICOM folder, got '{path.suffix or path.name}'; convert it")
     else:
-        skull = _from_volume(read_volume(path), threshold_hu, path)
+        skull = _from_volume(read_volume(path), BONE_HU if threshold_hu is None else threshold_hu, path)
     _check_skull(skull.volume, path)
     if skull.kind == "mask":
         _check_one_piece(skull.volume, path)
+    notes = list(skull.notes)
+    if skull.kind != "ct" and threshold_hu is not None:
+        notes.append(f"the threshold of {threshold_hu:g} HU was not used: this is a {skull.kind}, not a CT")
     coarse = max(skull.volume.geometry.spacing)
     if coarse > _COARSE_MM:
         size = format_lengths(skull.volume.geometry.spacing)
-        note = f"voxels of {size} mm are coarse: the implant cannot fit closer than they allow"
-        return Skull(skull.volume, skull.kind, (*skull.notes, note))
-    return skull
+        notes.append(f"voxels of {size} mm are coarse: the implant cannot fit closer than they allow")
+    return replace(skull, notes=tuple(notes))
 
 
 def check_extent(extent: NDArray, path: Path) -> None:

@@ -36,6 +36,12 @@ def test_ct(head_ct: Volume, head_mask: Volume, tmp_path: Path) -> None:
     assert "400 HU" in skull.notes[0]
 
 
+def test_a_threshold_that_a_mask_has_no_use_for_is_told(head_mask: Volume, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nrrd", head_mask.array.astype(np.uint8), head_mask.geometry)
+    assert any("300 HU was not used: this is a mask" in note for note in read_skull(path, threshold_hu=300).notes)
+    assert not any("HU" in note for note in read_skull(path).notes)
+
+
 def test_mesh(head_mask: Volume, tmp_path: Path) -> None:
     vertices, triangles, *_ = marching_cubes(head_mask.array.astype(np.float32), 0.5)
     write_mesh(tmp_path / "a.stl", head_mask.geometry.to_physical(vertices), triangles)
