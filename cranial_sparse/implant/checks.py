@@ -190,15 +190,16 @@ def _facts(solid: Mesh, carved: Carved, config: ImplantConfig) -> list[Check]:
     area = surface_area(solid.vertices, solid.triangles)
     under = float(np.linalg.norm(face[down], axis=1).sum() / 2 / area)
     volume, whole = solid.volume_ml, max(carved.whole_ml, 1e-9)
+    chamber = config.printing.chamber_mm
     return [
         Check("volume", volume, "ml"),
         Check("mass", volume * config.density, "g"),
         _percent("volume lost", (carved.whole_ml - volume) / whole),
         *(_percent(f"volume lost to {name}", max(ml, 0.0) / whole) for name, ml in carved.lost_ml.items()),
-        Check("print box, width", float(width), "mm"),
-        Check("print box, depth", float(depth), "mm"),
-        Check("print box, height", float(height), "mm"),
-        _percent("overhang, outer side up", under),
+        at_most("print box, width", width, "mm", chamber),
+        at_most("print box, depth", depth, "mm", chamber),
+        at_most("print box, height", height, "mm", chamber),
+        at_most("overhang, outer side up", 100 * under, "%", 100 * config.printing.most_overhang),
     ]
 
 

@@ -89,8 +89,16 @@ class SolidConfig:
 
 
 @dataclass(frozen=True)
+class PrintingConfig:
+    """What the printer takes; these change no shape."""
+
+    chamber_mm: float = 250.0  # sides of the cube that a solid has to fit into
+    most_overhang: float = 0.5  # share of the surface that may look down steeply, outer side up, and lie on supports
+
+
+@dataclass(frozen=True)
 class ImplantConfig:
-    """Everything that decides an implant's shape; ``density`` is in g/cm³."""
+    """Everything that decides an implant's shape and what it is checked against; ``density`` is in g/cm³."""
 
     material: str = "peek"
     density: float = 1.30
@@ -101,6 +109,7 @@ class ImplantConfig:
     fixation: FixationConfig = field(default_factory=FixationConfig)
     engraving: EngravingConfig = field(default_factory=EngravingConfig)
     solid: SolidConfig = field(default_factory=SolidConfig)
+    printing: PrintingConfig = field(default_factory=PrintingConfig)
 
 
 # Only what differs from the defaults, which are those of PEEK. Densities are of the solid material: PEEK-OPTIMA 1.30, PMMA bone
@@ -173,6 +182,7 @@ def check(config: ImplantConfig) -> ImplantConfig:
         "engraving.height_mm",
         "engraving.depth_mm",
         "solid.tolerance_mm",
+        "printing.chamber_mm",
     ):
         if not _value(config, key) > 0:
             raise InputError(f"{key}: expected more than 0, got {_value(config, key)}")
@@ -182,6 +192,7 @@ def check(config: ImplantConfig) -> ImplantConfig:
         ("insertion.cone_deg", 0.0, 85.0),
         ("insertion.most_lost", 0.0, 1.0),
         ("solid.voxel_mm", 0.15, 1.0),
+        ("printing.most_overhang", 0.0, 1.0),
     ):
         if not low <= _value(config, key) <= high:
             raise InputError(f"{key}: expected a value from {low:g} to {high:g}, got {_value(config, key)}")

@@ -11,7 +11,7 @@ from cranial_sparse.implant.checks import Check, Checks, _facts, _rim_checks, _s
 from cranial_sparse.implant.design import Design
 from cranial_sparse.implant.mesh import Mesh, implant_mesh
 from cranial_sparse.implant.rim import Rim
-from cranial_sparse.implant.settings import ImplantConfig
+from cranial_sparse.implant.settings import ImplantConfig, PrintingConfig
 from cranial_sparse.implant.topology import surface_area
 
 LATTICE = Geometry((21, 21, 21), (1.0,) * 3, (-10.0,) * 3)
@@ -51,6 +51,15 @@ def test_a_box_is_what_it_is():
     assert [facts[f"print box, {side}"].value for side in ("width", "depth", "height")] == [30, 20, 4]
     area = 2 * (600 + 120 + 80)
     assert facts["overhang, outer side up"].value == pytest.approx(100 * 600 / area)
+    assert Checks(tuple(facts.values()), (0, 0, 1)).passed
+
+
+def test_a_solid_that_the_printer_does_not_take_fails():
+    facts = by_name(_facts(BOX, CARVED, ImplantConfig(printing=PrintingConfig(chamber_mm=25, most_overhang=0.3))))
+    assert [name for name, check in facts.items() if check.passed is False] == [
+        "print box, width",
+        "overhang, outer side up",
+    ]
 
 
 def test_samples_cover_a_surface_evenly():

@@ -63,6 +63,8 @@ def test_places_are_points():
         ("insertion.most_lost=2", ["insertion.most_lost", "0 to 1", "got 2"]),
         ("solid.voxel_mm=0.1", ["solid.voxel_mm", "0.15 to 1", "got 0.1"]),
         ("solid.tolerance_mm=0", ["solid.tolerance_mm", "more than 0"]),
+        ("printing.chamber_mm=0", ["printing.chamber_mm", "more than 0"]),
+        ("printing.most_overhang=50", ["printing.most_overhang", "0 to 1", "got 50"]),
         ("perforation.pattern=dots", ["perforation.pattern", "none, hexagonal, square", "got 'dots'"]),
         ("perforation.pitch_mm=2.5", ["perforation.pitch_mm", "more than the diameter, 2.5", "got 2.5"]),
         ("fixation.kind=glue", ["fixation.kind", "none, tabs, screws", "got 'glue'"]),
