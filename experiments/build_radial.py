@@ -1,15 +1,15 @@
 """Build the radial shape model from the complete training skulls: ``python -m experiments.build_radial --maps maps.npz``.
 
-Alternates between posing every skull on the model so far and averaging the maps of the posed skulls, then fits the
-Gaussians of the maps and of the orbital region. Only means, modes and spreads are shipped; what was measured on single
-skulls stays where ``--maps`` says.
+Alternates between posing every skull on the model so far and averaging the maps of the posed skulls, lays their ridges onto
+one another, then fits the Gaussians of the maps and of the orbital region. Only means, modes and spreads are shipped; what
+was measured on single skulls stays where ``--maps`` says.
 """
 
 import argparse
 import io
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -18,17 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from cranial_sparse.classical.alignment import STEPS, Ridges, mirrored, register, ridges
 from cranial_sparse.classical.gaussian import MapModel
 from cranial_sparse.classical.maps import INNERMOST, OUTERMOST, PIXELS, cast, cast_vault, directions
 from cranial_sparse.classical.orbital import signed_distance
 from cranial_sparse.classical.pose import first_guess, fit_pose
-from cranial_sparse.classical.radial_model import PosedMaps, fit_outer, fit_radial_model
+from cranial_sparse.classical.radial_model import PosedMaps, fit_outer, fit_radial_model, known_tables, mean_ridges
 from cranial_sparse.completion.frame import Pose
 from cranial_sparse.data.packed_skullfix import packed_paths, read_packed
 from cranial_sparse.errors import in_one_line
 from cranial_sparse.io.files import write_whole
 
 ROUNDS, SHAPED_ROUNDS = 2, 2  # of rigid fits to the mean, and of fits of pose and modes together
+ALIGNMENTS = 3  # rounds of laying all ridges onto the mean ones so far
 SIZE = 0.04  # standard deviation of the size of heads
 ASSET = Path(__file__).resolve().parents[1] / "cranial_sparse" / "assets" / "radial.safetensors"
 
@@ -72,6 +74,23 @@ def mean_map(maps: NDArray) -> NDArray[np.float64]:
     return (median + median[::-1]) / 2
 
 
+def laid_on(outer: NDArray, inner: NDArray, start: NDArray, mean_outer: NDArray, fixed: Ridges) -> NDArray[np.float64]:
+    """The displacement [2, P, P] of one head's maps onto ``fixed``, from where it was."""
+    own = ridges(outer, outer - inner, *known_tables(outer, inner, mean_outer))
+    return register(own, fixed, start, STEPS // 2)
+
+
+def aligned(outer: NDArray, inner: NDArray, mean_outer: NDArray, pool: Executor) -> NDArray[np.float64]:
+    """Displacements [n, 2, P, P] that lay all heads [n, P, P] onto one another; they and their mirror images have mean 0."""
+    found = np.zeros((len(outer), 2, *outer.shape[1:]))
+    for _ in range(ALIGNMENTS):
+        fixed = mean_ridges(outer, inner, found, mean_outer)
+        found = np.stack(list(pool.map(partial(laid_on, mean_outer=mean_outer, fixed=fixed), outer, inner, found)))
+        mean = found.mean(0)
+        found -= (mean + mirrored(mean)) / 2
+    return found
+
+
 @in_one_line
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,7 +98,12 @@ def main() -> None:
         "--data", type=Path, default=os.environ.get("CRANIAL_SPARSE_DATA"), help="folder with skullfix/"
     )
     parser.add_argument("--maps", type=Path, required=True, help="where the maps of the training skulls go (npz)")
-    parser.add_argument("--out", type=Path, default=ASSET, help="shape model to write (default: the one that ships)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ASSET,
+        help="shape model to write, the one of aligned heads beside it with _aligned in its name (default: those that ship)",
+    )
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     paths = packed_paths(args.data, "train")
@@ -95,13 +119,18 @@ def main() -> None:
             print(f"round {round_ + 1}: size {sizes.mean():.3f} ± {sizes.std():.3f}", flush=True)
         poses = [Pose(one["rotation"], one["centre"]) for one in found]
         orbits = list(pool.map(posed_orbit, paths, poses))
+        stacked["displacement"] = aligned(stacked["outer"], stacked["inner"], mean, pool)
     stacked["orbit"], stacked["orbit_seen"] = (np.stack(part) for part in zip(*orbits, strict=True))
     model = fit_radial_model(PosedMaps(*(stacked[field.name] for field in fields(PosedMaps))), mean)
     maps = io.BytesIO()
     np.savez(maps, cases=[path.name[:3] for path in paths], mean_outer=mean, **stacked)  # type: ignore
     write_whole(args.maps, maps.getvalue())
-    write_whole(args.out, model.to_bytes())
-    print(f"{args.out}: {args.out.stat().st_size / 1e6:.1f} MB")
+    for out, data in (
+        (args.out, model.to_bytes()),
+        (args.out.with_stem(f"{args.out.stem}_aligned"), model.aligned.to_bytes()),
+    ):
+        write_whole(out, data)
+        print(f"{out}: {len(data) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -29,10 +29,18 @@ def assigned(cases: Sequence[str]) -> NDArray[np.int64]:
 
 
 class FoldModels:
-    """Five-fold models by skull from the maps that experiments.build_radial kept; each is fitted when first asked for."""
+    """Five-fold models by skull from the maps that experiments.build_radial kept; each is fitted when first asked for.
+
+    Raises InputError where the maps are of an earlier version.
+    """
 
     def __init__(self, maps: Path, modes: Modes = SHIPPED_MODES) -> None:
         with np.load(maps) as stored:
+            if missing := {field.name for field in fields(PosedMaps)} - set(stored.files):
+                raise InputError(
+                    f"{maps}: expected maps with {', '.join(sorted(missing))}, which earlier versions did not write; make"
+                    f" them anew with python -m experiments.build_radial --maps {maps}"
+                )
             self.cases: list[str] = [str(case) for case in stored["cases"]]
             self._maps = PosedMaps(*(stored[field.name] for field in fields(PosedMaps)))
             self._mean_outer = stored["mean_outer"]

@@ -1,6 +1,6 @@
 """The radial completer: pose, holes, conditional maps, the orbits apart, and the signed field they imply."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -8,11 +8,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
+from cranial_sparse.classical.alignment import displaced, displaced_map, inverse, register, ridges
 from cranial_sparse.classical.gaussian import Kernel, MapModel, complete_map, complete_map_and_spread
 from cranial_sparse.classical.hole import Defect, posed_defect
 from cranial_sparse.classical.maps import PIXEL_MM, Rays, directions, look_up, to_pixel
 from cranial_sparse.classical.orbital import Orbit, complete_orbit, distance_at
-from cranial_sparse.classical.radial_model import RadialModel, shipped_model
+from cranial_sparse.classical.radial_model import AlignedModel, RadialModel, known_tables, shipped_model
 from cranial_sparse.classical.radial_settings import SHIPPED_SETTINGS, RadialSettings
 from cranial_sparse.classical.uncertainty import Overlap, expected_overlap
 from cranial_sparse.completion.completer import Field
@@ -46,13 +47,45 @@ class Vault:
 
 
 def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: RadialSettings = SHIPPED_SETTINGS) -> Vault:
-    """Both maps completed in the ``hole`` and ``settings.completed`` mm around it, conditioned on the rest."""
+    """Both maps completed in the ``hole`` and ``settings.completed`` mm around it, conditioned on the rest.
+
+    Done as the head lies, and again with its ridges laid onto those of the mean head; the two err differently, and
+    ``settings.aligned`` says what the second counts of the result. Spreads are those of the first.
+    """
+    first, wrong = _completed(rays, hole, model, settings, spread=True)
+    if settings.aligned > 0:
+        there = _laid_on(rays, first, model, settings)
+        inner = np.where(wrong, np.nan, rays.inner)  # reading between pixels would spread it over its neighbours
+        moved = Rays(displaced_map(rays.outer, there), displaced_map(inner, there), rays.in_view)
+        moved_hole = displaced(hole.astype(float), there) > 0.4
+        second, _ = _completed(moved, moved_hole, model.aligned, settings, spread=False)
+        back = inverse(there)
+        outer, thickness = (
+            one + settings.aligned * (displaced(other, back) - one)
+            for one, other in ((first.outer, second.outer), (first.thickness, second.thickness))
+        )
+        first = replace(first, outer=outer, thickness=thickness)
+    return replace(first, thickness=np.maximum(first.thickness, 1.5))
+
+
+def _laid_on(rays: Rays, first: Vault, model: RadialModel, settings: RadialSettings) -> NDArray[np.float64]:
+    """The displacement [2, P, P] that lays a head onto the mean one: in the hole by what was made of it ``first``."""
+    near = binary_dilation(first.hole, iterations=2)
+    outer = np.where(near, first.outer, rays.outer)
+    inner = np.where(near, first.outer - first.thickness, rays.inner)
+    own = ridges(outer, outer - inner, *known_tables(outer, inner, model.outer.mean))
+    return register(replace(own, weight=own.weight * np.where(near, settings.guessed, 1.0)), model.aligned.ridges)
+
+
+def _completed(
+    rays: Rays, hole: NDArray, model: RadialModel | AlignedModel, settings: RadialSettings, spread: bool
+) -> tuple[Vault, NDArray[np.bool_]]:
+    """One of complete_vault's two, with spreads where asked for, and where a much too large thickness was read [P, P]."""
     region = binary_dilation(hole, iterations=round(settings.completed / PIXEL_MM) + 1) & directions()[1]
     thickness = rays.outer - rays.inner
     outside = np.isfinite(rays.outer) & directions()[1] & ~binary_dilation(hole, iterations=1)
     outside &= ~swollen_rim(rays, outside, hole, region, model, settings)
-    outer, outer_spread = _filled_and_spread(rays.outer, outside, region, model.outer, model, settings.outer)
-    outer_spread *= OVERCONFIDENT
+    outer, outer_spread = _filled(rays.outer, outside, region, model.outer, model, settings.outer, spread)
     # An oblique cut takes more of the inner table than of the outer, and walls that were not recognised make bone near the hole
     # look thin: its thickness is completed from farther away first, and then again with those readings that agree.
     plausible = outside & (thickness > 1) & (thickness < 21)
@@ -61,12 +94,23 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
     off = thickness - _told(thickness, safe, region, rim, model.thickness, model, settings.thickness)
     agreeing = rim & (off > -settings.thinner) & (off < settings.reading)
     agreeing &= np.abs(rays.outer - outer) < settings.reading
-    thick, spread = _filled_and_spread(thickness, safe | agreeing, region, model.thickness, model, settings.thickness)
-    return Vault(outer, np.maximum(thick, 1.5), hole, outer_spread, np.hypot(outer_spread, spread))
+    wrong = rim & (off >= settings.reading)
+    thick, thick_spread = _filled(
+        thickness, safe | agreeing, region, model.thickness, model, settings.thickness, spread
+    )
+    if outer_spread is None or thick_spread is None:
+        return Vault(outer, thick, hole), wrong
+    outer_spread *= OVERCONFIDENT
+    return Vault(outer, thick, hole, outer_spread, np.hypot(outer_spread, thick_spread)), wrong
 
 
 def swollen_rim(
-    rays: Rays, outside: NDArray, hole: NDArray, region: NDArray, model: RadialModel, settings: RadialSettings
+    rays: Rays,
+    outside: NDArray,
+    hole: NDArray,
+    region: NDArray,
+    model: RadialModel | AlignedModel,
+    settings: RadialSettings,
 ) -> NDArray[np.bool_]:
     """Pixels [P, P] within SWOLLEN_REACH mm of the ``hole`` where they stand out as partial volume makes a rim stand out; none of
     a sharp one. In 30 sharp rims of train skulls they lie -0.2 to 0.1 mm above what is farther away, in 12 blurred ones 0.3
@@ -80,7 +124,13 @@ def swollen_rim(
 
 
 def _told(
-    values: NDArray, known: NDArray, region: NDArray, at: NDArray, part: MapModel, model: RadialModel, kernel: Kernel
+    values: NDArray,
+    known: NDArray,
+    region: NDArray,
+    at: NDArray,
+    part: MapModel,
+    model: RadialModel | AlignedModel,
+    kernel: Kernel,
 ) -> NDArray[np.float64]:
     """What is ``known`` [P, P] around the ``region`` tells of the pixels ``at`` [P, P]; the mean elsewhere."""
     told = part.mean.astype(np.float64)
@@ -88,14 +138,23 @@ def _told(
     return told
 
 
-def _filled_and_spread(
-    values: NDArray, known: NDArray, region: NDArray, part: MapModel, model: RadialModel, kernel: Kernel
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    filled, spread = part.mean.astype(np.float64), np.zeros(region.shape)
-    filled[region], spread[region] = complete_map_and_spread(
+def _filled(
+    values: NDArray,
+    known: NDArray,
+    region: NDArray,
+    part: MapModel,
+    model: RadialModel | AlignedModel,
+    kernel: Kernel,
+    spread: bool,
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """A map [P, P] completed in the ``region``, the mean elsewhere, and where asked for its ``spread``, 0 elsewhere."""
+    if not spread:
+        return _told(values, known, region, region, part, model, kernel), None
+    filled, deviation = part.mean.astype(np.float64), np.zeros(region.shape)
+    filled[region], deviation[region] = complete_map_and_spread(
         np.nan_to_num(values), known, region, part, model.surface, kernel
     )
-    return filled, spread
+    return filled, deviation
 
 
 def depth_in_bone(

@@ -33,6 +33,8 @@ class RadialSettings:
     apart: float = 14.0  # mm from the hole: beyond, a cut takes nothing of the inner table, however oblique
     reading: float = 2.5  # mm: near the hole, a thickness this far above what bone farther away tells is not believed
     thinner: float = 1.2  # mm: nor one this far below, for a cut can only take away
+    aligned: float = 0.5  # what maps of heads laid onto one another, ridge on ridge, count of the result
+    guessed: float = 0.3  # how much ridges of the first guess in the hole count, when the head is laid on
 
 
 SHIPPED_SETTINGS = RadialSettings()

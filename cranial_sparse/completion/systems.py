@@ -19,10 +19,12 @@ class System:
     revision: int = 1
 
 
+RADIAL = (radial_model.WEIGHTS, radial_model.ALIGNED_WEIGHTS)
+
 SYSTEMS = {
-    "radial": System(radial.radial_completer, (radial_model.WEIGHTS,), revision=7),
+    "radial": System(radial.radial_completer, RADIAL, revision=8),
     "ssm": System(ssm.ssm_completer, (radial_model.WEIGHTS, ssm_model.WEIGHTS)),
     "tps": System(tps.tps_completer, (radial_model.WEIGHTS,), revision=5),
-    "consensus": System(consensus.consensus_completer, (radial_model.WEIGHTS,), revision=9),
+    "consensus": System(consensus.consensus_completer, RADIAL, revision=10),
     "mirror": System(mirror.mirror_completer, (radial_model.WEIGHTS,), revision=3),
 }

@@ -50,7 +50,8 @@ def rows() -> dict:
 
 def test_every_system_stands_alone_and_refined() -> None:
     assert entries(("radial", "ssm")) == ("radial", "radial + refiner", "ssm", "ssm + refiner")
-    assert set(made_by("radial" + REFINED)) == {"radial.safetensors", "cascade.safetensors", "revision"}
+    both = {"radial.safetensors", "radial_aligned.safetensors"}
+    assert set(made_by("radial" + REFINED)) == {*both, "cascade.safetensors", "revision"}
     assert set(made_by("ssm")) == {"radial.safetensors", "ssm.safetensors.xz"}  # still its first revision
     for name in entries(tuple(SYSTEMS)):
         assert parameters(name) > 1000

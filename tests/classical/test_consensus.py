@@ -67,7 +67,7 @@ def test_a_hole_across_the_midline_is_filled_by_both(open_top: tuple[Volume, np.
     defective, truth = open_top
     completion = complete(defective, system="consensus")
     assert dsc(completion.implant.array, truth) > 0.9
-    assert completion.weights == ("radial.safetensors",)
+    assert completion.weights == ("radial.safetensors", "radial_aligned.safetensors")
     assert completion.facts["template_share"] > 0.6 * SHIPPED_CONSENSUS.share  # most of its opposite is missing
     assert 0 < completion.facts["apart_mm"] < 3
     assert 0.5 < completion.facts["expected_dsc"] < 1

@@ -26,7 +26,7 @@ def test_the_shipped_cascade_fills_a_hole_in_the_mean_head(defect: tuple[Volume,
     defective, truth = defect
     completion = complete(defective, system="cascade")
     assert dsc(completion.implant.array, truth) > 0.93
-    assert completion.weights == ("radial.safetensors", "cascade.safetensors")
+    assert completion.weights == ("radial.safetensors", "radial_aligned.safetensors", "cascade.safetensors")
     assert set(completion.seconds) == {"propose", "refine", "to patient", "count outside"}
 
 

@@ -28,7 +28,7 @@ def test_a_hole_in_the_mean_head_is_filled(defect: tuple[Volume, np.ndarray]) ->
     assert dsc(completion.implant.array, truth) > 0.95
     assert not (completion.implant.array & defective.array).any()
     assert completion.implant.geometry == defective.geometry
-    assert completion.weights == ("radial.safetensors",)
+    assert completion.weights == ("radial.safetensors", "radial_aligned.safetensors")
     assert set(completion.seconds) == {"propose", "to patient", "count outside"}
 
 

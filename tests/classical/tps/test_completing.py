@@ -46,7 +46,7 @@ def errors(done: Completed, shape: np.ndarray, hole: np.ndarray) -> tuple[float,
 def posed(shape: np.ndarray) -> PosedMaps:
     outer, inner = truth(shape)
     nothing = np.zeros((1, 0))
-    return PosedMaps(outer[None], inner[None], np.ones((1, PIXELS, PIXELS), bool), nothing, nothing)
+    return PosedMaps(outer[None], inner[None], np.ones((1, PIXELS, PIXELS), bool), nothing, nothing, nothing)
 
 
 def test_an_odd_shape_on_both_sides_is_mirrored() -> None:
