@@ -20,6 +20,7 @@ BLURS = (3.0, 1.5, 0.0)  # pixels, coarse to fine
 STEPS = 120  # in all
 SOFT = 0.3  # mm per pixel: where slopes are less, little is moved
 INVERSIONS = 12
+KNOWN = 0.5  # least share of a reading that is known
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +71,13 @@ def displaced(image: NDArray, displacement: NDArray) -> NDArray[np.float64]:
 
 
 def displaced_map(values: NDArray, displacement: NDArray) -> NDArray[np.float64]:
-    """As displaced, of one map [P, P] with NaN, which stays NaN where any of it comes in."""
+    """As displaced, of one map [P, P] with NaN, which stays NaN where half of what is read is; numbers are those of the rest."""
     known = np.isfinite(values)
     if not known.any():
         return np.full(values.shape, np.nan)
     nearest = distance_transform_edt(~known, return_distances=False, return_indices=True)
     read = displaced(values[tuple(nearest)], displacement)
-    read[displaced(known.astype(float), displacement) < 0.99] = np.nan
+    read[displaced(known.astype(float), displacement) < KNOWN] = np.nan
     return read
 
 

@@ -52,10 +52,10 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
     Done as the head lies, and again with its ridges laid onto those of the mean head; the two err differently, and
     ``settings.aligned`` says what the second counts of the result. Spreads are those of the first.
     """
-    first, wrong = _completed(rays, hole, model, settings, spread=True)
+    first, doubted = _completed(rays, hole, model, settings, spread=True)
     if settings.aligned > 0:
         there = _laid_on(rays, first, model, settings)
-        inner = np.where(wrong, np.nan, rays.inner)  # reading between pixels would spread it over its neighbours
+        inner = np.where(doubted, np.nan, rays.inner)  # reading between pixels would spread it over its neighbours
         moved = Rays(displaced_map(rays.outer, there), displaced_map(inner, there), rays.in_view)
         moved_hole = displaced(hole.astype(float), there) > 0.4
         second, _ = _completed(moved, moved_hole, model.aligned, settings, spread=False)
@@ -80,7 +80,7 @@ def _laid_on(rays: Rays, first: Vault, model: RadialModel, settings: RadialSetti
 def _completed(
     rays: Rays, hole: NDArray, model: RadialModel | AlignedModel, settings: RadialSettings, spread: bool
 ) -> tuple[Vault, NDArray[np.bool_]]:
-    """One of complete_vault's two, with spreads where asked for, and where a much too large thickness was read [P, P]."""
+    """One of complete_vault's two, with spreads where asked for, and where it doubted a thickness that was read [P, P]."""
     region = binary_dilation(hole, iterations=round(settings.completed / PIXEL_MM) + 1) & directions()[1]
     thickness = rays.outer - rays.inner
     outside = np.isfinite(rays.outer) & directions()[1] & ~binary_dilation(hole, iterations=1)
@@ -94,14 +94,13 @@ def _completed(
     off = thickness - _told(thickness, safe, region, rim, model.thickness, model, settings.thickness)
     agreeing = rim & (off > -settings.thinner) & (off < settings.reading)
     agreeing &= np.abs(rays.outer - outer) < settings.reading
-    wrong = rim & (off >= settings.reading)
     thick, thick_spread = _filled(
         thickness, safe | agreeing, region, model.thickness, model, settings.thickness, spread
     )
     if outer_spread is None or thick_spread is None:
-        return Vault(outer, thick, hole), wrong
+        return Vault(outer, thick, hole), rim & ~agreeing
     outer_spread *= OVERCONFIDENT
-    return Vault(outer, thick, hole, outer_spread, np.hypot(outer_spread, thick_spread)), wrong
+    return Vault(outer, thick, hole, outer_spread, np.hypot(outer_spread, thick_spread)), rim & ~agreeing
 
 
 def swollen_rim(

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, gaussian_filter
 
+from cranial_sparse.classical.alignment import displaced
 from cranial_sparse.classical.maps import PIXELS, Rays, directions
 from cranial_sparse.classical.radial import complete_vault
 from cranial_sparse.classical.radial_model import shipped_model
@@ -59,3 +60,21 @@ def test_a_swollen_rim_is_not_believed(swollen: float, lifted: bool) -> None:
     off = (vault.outer - model.outer.mean)[HOLE].mean()
     assert (off > 0.3 * swollen) == lifted
     assert lifted or abs(off) < 0.05
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_head_whose_ridges_lie_elsewhere_is_completed_by_laying_it_on(seed: int) -> None:
+    """The mean of aligned heads, bent by up to 15 mm: without being laid on, its brow is not where the Gaussian has one."""
+    model = shipped_model()
+    bend = gaussian_filter(np.random.default_rng(seed).standard_normal((2, PIXELS, PIXELS)), (0, 20, 20))
+    bend *= 8 / np.abs(bend).max()
+    outer, thickness = (displaced(part.mean, bend) for part in (model.aligned.outer, model.aligned.thickness))
+    brow = np.hypot(*(np.indices((PIXELS, PIXELS)) - np.array([60, 30])[:, None, None])) < 16
+    seen = np.where(directions()[1] & ~brow, outer, np.nan)
+    head = Rays(seen, seen - thickness, np.ones(brow.shape, bool))
+    vaults = [complete_vault(head, brow, model, replace(SHIPPED_SETTINGS, aligned=share)) for share in (0.0, 0.5, 1.0)]
+    off = [np.abs(vault.outer - outer)[brow & directions()[1]].mean() for vault in vaults]
+    assert off[2] < off[1] < off[0]
+    assert off[2] < 0.6 * off[0]
+    np.testing.assert_allclose(vaults[1].outer[brow], (vaults[0].outer + vaults[2].outer)[brow] / 2, atol=1e-9)
+    np.testing.assert_array_equal(vaults[1].outer_spread, vaults[0].outer_spread)

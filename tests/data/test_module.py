@@ -18,6 +18,7 @@ from cranial_sparse.data.augment import AugmentConfig
 from cranial_sparse.data.module import DataConfig, SkullDataModule, SkullSamples, fingerprint
 from cranial_sparse.data.samples import flipped
 from cranial_sparse.data.training_skulls import TrainingSkull
+from cranial_sparse.errors import InputError
 from cranial_sparse.networks.cascade import Cascade, CascadeInputs
 from cranial_sparse.training.export import read_checkpoint
 from cranial_sparse.training.run import train
@@ -36,7 +37,7 @@ def made_up_maps(path: Path, cases: list[str]) -> Path:
     np.savez(
         path, cases=cases, mean_outer=model.outer.mean, in_view=np.ones_like(seen),
         outer=np.where(seen, outer, np.nan), inner=np.where(seen, outer - thickness, np.nan),
-        orbit=orbit, orbit_seen=np.ones(orbit.shape, bool),
+        orbit=orbit, orbit_seen=np.ones(orbit.shape, bool), displacement=np.zeros((len(cases), 2, *outer.shape[1:])),
     )  # fmt: skip
     return path
 
@@ -67,6 +68,16 @@ def test_a_fold_model_has_not_seen_its_skull(tmp_path: Path) -> None:
     other = next(case for case in CASES if case not in fellows)
     np.testing.assert_array_equal(before.without(odd).outer.mean, after.without(odd).outer.mean)
     assert np.abs(before.without(other).outer.mean - after.without(other).outer.mean).max() > 0.1
+
+
+def test_maps_of_an_earlier_version_are_refused(tmp_path: Path) -> None:
+    path = made_up_maps(tmp_path / "maps.npz", CASES)
+    with np.load(path) as stored:
+        np.savez(path, **{name: stored[name] for name in stored.files if name != "displacement"})
+    with pytest.raises(
+        InputError, match=r"maps\.npz: expected maps with displacement.* experiments.build_radial --maps"
+    ):
+        FoldModels(path)
 
 
 def test_a_pool_is_not_read_for_other_skulls_or_maps(tmp_path: Path) -> None:
