@@ -8,8 +8,10 @@ smoothing of the whole displacement after every step that lets nothing finer tha
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from torch.nn.functional import grid_sample
 
 from cranial_sparse.classical.maps import PIXELS, directions
 
@@ -50,8 +52,10 @@ def register(moving: Ridges, fixed: Ridges, start: NDArray | None = None, steps:
     for blur in BLURS:
         there, here = _blurred(moving.height, moving.weight, blur), _blurred(fixed.height, fixed.weight, blur)
         slope_here = _slope(here)
+        both = np.concatenate([there, moving.weight])
         for _ in range(steps // len(BLURS)):
-            moved, weight = displaced(there, u), displaced(moving.weight, u) * fixed.weight
+            moved, weight = np.split(displaced(both, u), 2)
+            weight = weight * fixed.weight
             slope = (_slope(moved) + slope_here) / 2
             off = moved - here
             along = (slope * off * weight).sum(1)
@@ -64,10 +68,11 @@ def register(moving: Ridges, fixed: Ridges, start: NDArray | None = None, steps:
 
 def displaced(image: NDArray, displacement: NDArray) -> NDArray[np.float64]:
     """``image`` [..., P, P] read at every pixel plus its ``displacement`` [2, P, P]: linear, constant beyond the edge."""
-    at = np.indices(displacement.shape[1:]) + displacement
-    layers = image.reshape(-1, *image.shape[-2:])
-    read = [map_coordinates(layer, at, order=1, mode="nearest", prefilter=False, output=np.float64) for layer in layers]
-    return np.stack(read).reshape(image.shape)
+    at = (np.indices(displacement.shape[1:]) + displacement) * (2 / (PIXELS - 1)) - 1
+    layers = torch.from_numpy(np.ascontiguousarray(image, np.float64)).view(1, -1, *image.shape[-2:])
+    grid = torch.from_numpy(np.ascontiguousarray(np.moveaxis(at[::-1], 0, -1)))[None]
+    read = grid_sample(layers, grid, mode="bilinear", padding_mode="border", align_corners=True)
+    return read.numpy().reshape(image.shape)
 
 
 def displaced_map(values: NDArray, displacement: NDArray) -> NDArray[np.float64]:
