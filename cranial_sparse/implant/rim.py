@@ -165,7 +165,9 @@ def stations(footprint: NDArray[np.bool_]) -> NDArray[np.float64]:
 def steps(outline: NDArray, implant: NDArray, bone: NDArray) -> NDArray[np.float64]:
     """How far above the bone's height map [X, Y] the implant's stands at each station [N, 2], along the surface's normal, mm.
 
-    A bowl (a plane and one curvature) is fitted to both sides at once with one unknown for the offset between them.
+    A quadric (a plane and its curvatures) is fitted to both sides at once with one unknown for the offset between them. With one
+    curvature for both directions, brows read as steps: true bone cut out and put back had 0.3 to 0.9 mm, 95th percentile of
+    four frontoorbital defects, and has 0.2 to 0.3; moved outward it stands out by as much with either.
     """
     grids = [np.argwhere(~np.isnan(m)) for m in (implant, bone)]
     hidden = ~np.isnan(implant)[tuple(grids[1].T)]  # bone under the implant's footprint is not its neighbour
@@ -188,9 +190,9 @@ def steps(outline: NDArray, implant: NDArray, bone: NDArray) -> NDArray[np.float
 
 
 def _offset(xy: NDArray, z: NDArray, new: NDArray) -> float:
-    """The offset of ``new`` points over the others in a robust fit of a bowl, along the normal; NaN if steep."""
+    """The offset of ``new`` points over the others in a robust fit of a quadric, along the normal; NaN if steep."""
     x, y = xy.T
-    design = np.column_stack([np.ones_like(x), x, y, x * x + y * y, new])
+    design = np.column_stack([np.ones_like(x), x, y, x * x, x * y, y * y, new])
     weight = np.ones(len(z))
     for _ in range(4):  # edges, sutures, a second table seen through the gap
         root = np.sqrt(weight)[:, None]
@@ -200,4 +202,4 @@ def _offset(xy: NDArray, z: NDArray, new: NDArray) -> float:
     cosine = 1 / np.sqrt(1 + solution[1] ** 2 + solution[2] ** 2)
     if cosine < STEEP or (weight[new == 0] > 0.25).sum() < 6 or (weight[new > 0] > 0.25).sum() < 4:
         return np.nan
-    return float(solution[4] * cosine)
+    return float(solution[-1] * cosine)

@@ -29,6 +29,19 @@ def test_a_step_over_a_bowl_is_read_as_it_is(step: float):
     assert np.median(steps(*maps(step, gap=1.0))) == pytest.approx(step, abs=0.03)
 
 
+@pytest.mark.parametrize("step", [0.0, 0.5])
+def test_a_brow_is_no_step(step: float):
+    """Regression: bent one way with a radius of 8 mm, and not the other, bone and implant seemed to have steps of half a millimetre."""
+    outline, disc, rest = maps(step, gap=1.0, curve=0.0)
+    across = (np.arange(len(disc)) - len(disc) // 2)[:, None] * PIXEL
+    brow = -(np.clip(across - 6, 0, None) ** 2) / 16
+    found = steps(outline, disc + brow, rest + brow)
+    middle = outline[:, 0] > len(disc) // 2 + 15  # where the brow begins
+    cosine = np.cos(np.arctan((8 - 6) / 8))
+    np.testing.assert_allclose(found[middle], step, atol=0.12)
+    assert np.abs(found[middle] - step * cosine).mean() < 0.08
+
+
 def test_a_step_is_measured_along_the_normal():
     found = steps(*maps(0.5, slope=0.75, curve=0.0))
     np.testing.assert_allclose(found, 0.5 * 0.8, atol=0.01)
