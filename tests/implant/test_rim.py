@@ -31,7 +31,7 @@ def test_a_step_over_a_bowl_is_read_as_it_is(step: float):
 
 @pytest.mark.parametrize("step", [0.0, 0.5])
 def test_a_brow_is_no_step(step: float):
-    """Regression: bent one way with a radius of 8 mm, and not the other, bone and implant seemed to have steps of half a millimetre."""
+    """Regression: bone bent with a radius of 8 mm one way, and not the other, seemed to have a step against its implant."""
     outline, disc, rest = maps(step, gap=1.0, curve=0.0)
     across = (np.arange(len(disc)) - len(disc) // 2)[:, None] * PIXEL
     brow = -(np.clip(across - 6, 0, None) ** 2) / 16
