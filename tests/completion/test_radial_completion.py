@@ -233,8 +233,9 @@ def test_crumbs_and_shells_are_cleaned_away(head: Volume) -> None:
 def test_the_model_survives_its_file() -> None:
     """Regression: transposed modes were once written in the wrong order."""
     model = shipped_model()
-    again = RadialModel.from_bytes(model.to_bytes())
+    again = RadialModel.from_bytes(model.to_bytes(), model.aligned.to_bytes())
     np.testing.assert_array_equal(again.outer.modes, model.outer.modes)
+    np.testing.assert_array_equal(again.aligned.outer.modes, model.aligned.outer.modes)
     power = (model.outer.modes**2).mean((1, 2))
     assert (np.diff(power) < 0).mean() > 0.8  # principal modes come strongest first
 
