@@ -21,6 +21,7 @@ STIFF = 5.0  # pixels: standard deviation of the Gaussian that smooths a displac
 BLURS = (3.0, 1.5, 0.0)  # pixels, coarse to fine
 STEPS = 120  # in all
 SOFT = 0.3  # mm per pixel: where slopes are less, little is moved
+CAUTIOUS = 0.3  # pixel⁻²: how much a difference counts in the size that its own step is divided by
 INVERSIONS = 12
 KNOWN = 0.5  # least share of a reading that is known
 
@@ -59,7 +60,7 @@ def register(moving: Ridges, fixed: Ridges, start: NDArray | None = None, steps:
             slope = (_slope(moved) + slope_here) / 2
             off = moved - here
             along = (slope * off * weight).sum(1)
-            size = (slope**2 * weight).sum((0, 1)) + 0.3 * (off**2 * weight).sum(0) + SOFT**2
+            size = (slope**2 * weight).sum((0, 1)) + CAUTIOUS * (off**2 * weight).sum(0) + SOFT**2
             step = -along / size
             step /= np.maximum(np.hypot(*step), 1)
             u = gaussian_filter(u + step, (0, STIFF, STIFF))

@@ -24,6 +24,9 @@ from cranial_sparse.geometry import Geometry, Volume
 # as the Gaussian says (root mean square over 24 defects in train), which changes no mean.
 OVERCONFIDENT = 2.1
 SWOLLEN_REACH = 6.0  # mm from the hole: a rim that partial volume swells is no wider
+MOVED_HOLE = (
+    0.4  # of a pixel that was in the hole, to be in it where the head is laid on: rather too large than too small
+)
 FIELD_LEVEL = 1  # 0.9 mm: the surface is smooth, so its zero crossing interpolates well
 
 
@@ -58,7 +61,7 @@ def complete_vault(rays: Rays, hole: NDArray, model: RadialModel, settings: Radi
         there = _laid_on(rays, first, model, settings)
         inner = np.where(doubted, np.nan, rays.inner)  # reading between pixels would spread it over its neighbours
         moved = Rays(displaced_map(rays.outer, there), displaced_map(inner, there), rays.in_view)
-        moved_hole = displaced(hole.astype(float), there) > 0.4
+        moved_hole = displaced(hole.astype(float), there) > MOVED_HOLE
         second, _ = _completed(moved, moved_hole, model.aligned, settings, spread=False)
         back = inverse(there)
         outer, thickness = (
