@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
@@ -22,7 +23,7 @@ IMPUTATIONS = 4
 REWEIGHTINGS = 2
 DENSE = ((5.0, 1), (14.0, 2), (40.0, 4))  # mm from the hole, and every how manieth pixel is read up to there
 SPARSE = ((10.0, 2), (40.0, 4))
-CHUNK = 512  # pixels at a time: matrices between all of a hole and all that is known take gigabytes, and new memory takes time
+CHUNK = 256  # pixels at a time: matrices between all of a hole and all that is known take gigabytes, and new memory takes time
 Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
 
@@ -125,15 +126,14 @@ def _conditional(
     if not data.any():
         raise ValueError("known: expected some pixels to condition on, got none")
     known = np.nonzero(data)
-    covariance = _covariance(known, known, model, surface, kernel)
+    covariance = _lower_covariance(known, model, surface, kernel)
     deviation = torch.from_numpy(values[known] - model.mean[known]).double()
-    root = _root(covariance, _noise(covariance, deviation, kernel))
-    weights = torch.cholesky_solve(deviation[:, None], root)
-    root = root.float()  # a standard deviation needs no more, and takes half the time
+    weights, noise = _weights(covariance, deviation, kernel)
+    root = _root(covariance, noise).float() if spread else covariance  # a standard deviation needs no more digits
     means, deviations = [], []
     for at in _chunks(np.nonzero(target)):
         between = _covariance(at, known, model, surface, kernel)
-        means.append(model.mean[at] + (between @ weights)[:, 0].numpy())
+        means.append(model.mean[at] + (between @ weights).numpy())
         if spread:
             explained = torch.linalg.solve_triangular(root, between.T.float(), upper=False).square_().sum(0)
             variance = _variance(at, model, surface, kernel) - explained
@@ -149,28 +149,36 @@ def _root(covariance: Tensor, noise: Tensor) -> Tensor:
     return torch.linalg.cholesky(whole)
 
 
-def _noise(covariance: Tensor, deviation: Tensor, kernel: Kernel) -> Tensor:
-    """Variance of the noise of each reading [K], mm²: the kernel's, and more where a ``deviation`` [K] from the mean is
-    farther than ``outlier`` standard deviations from what all others tell of it, so much that it no longer is.
+def _weights(covariance: Tensor, deviation: Tensor, kernel: Kernel) -> tuple[Tensor, Tensor]:
+    """What multiplies the covariances of a target with the readings to give its conditional mean [K], and the variance of each
+    reading's noise [K], mm²: the kernel's, and more where a ``deviation`` [K] from the mean is farther than ``outlier``
+    standard deviations from what all others tell of it, so much that it no longer is.
 
     Bumps, debris and a wrong table would otherwise bend a map that follows every reading. Left out one by one in closed
     form: Rasmussen and Williams, eqs. 5.10 to 5.12, and A.9 (Woodbury), since few readings change: one inverse will do.
     """
     least = kernel.noise**2
     more = torch.zeros_like(deviation)
+    root = _root(covariance, more + least)
     if np.isinf(kernel.outlier):
-        return more + least
-    inverse = torch.cholesky_inverse(_root(covariance, more + least))
-    weights, diagonal = inverse @ deviation, inverse.diagonal()
+        return torch.cholesky_solve(deviation[:, None], root)[:, 0], more + least
+    half = _inverse(root)
+    certain, diagonal = half.T @ (half @ deviation), half.square().sum(0)
+    weights, own = certain, diagonal  # of the inverse, times what deviates, and its diagonal
     for _ in range(REWEIGHTINGS):
+        variance = 1 / own  # of a reading, given the others, its noise included
+        more = ((weights * variance).square() / kernel.outlier**2 - (variance - more)).clamp_(min=0)
         noisy = more > 0
-        part = inverse[:, noisy]
-        root = _root(part[noisy], 1 / more[noisy])
-        variance = 1 / (diagonal - torch.linalg.solve_triangular(root, part.T, upper=False).square().sum(0))
-        error = (weights - part @ torch.cholesky_solve(weights[noisy, None], root)[:, 0]) * variance
-        # variance is that of a reading, given the others, its noise included
-        more = (error.square() / kernel.outlier**2 - (variance - more)).clamp_(min=0)
-    return more + least
+        part = half.T @ half[:, noisy]
+        changed = _root(part[noisy], 1 / more[noisy])
+        weights = certain - part @ torch.cholesky_solve(certain[noisy, None], changed)[:, 0]
+        own = diagonal - torch.linalg.solve_triangular(changed, part.T, upper=False).square().sum(0)
+    return weights, more + least
+
+
+def _inverse(root: Tensor) -> Tensor:
+    """Of a lower triangular ``root`` [K, K]. By LAPACK, which knows what is zero; PyTorch has no such function."""
+    return torch.from_numpy(dtrtri(root.numpy(), lower=1)[0])
 
 
 def _chunks(pixels: Pixels) -> Iterator[Pixels]:
@@ -203,6 +211,16 @@ def _covariance(a: Pixels, b: Pixels, model: MapModel, surface: NDArray, kernel:
     )
     covariance.mul_(spread_p[:, None]).mul_(spread_q)
     return covariance.addmm_(modes_p.T, modes_q)
+
+
+def _lower_covariance(a: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:
+    """_covariance of ``a`` with itself [A, A], complete up to its diagonal alone: a factorisation reads no more."""
+    covariance = torch.zeros(len(a[0]), len(a[0]), dtype=torch.float64)
+    end = 0
+    for rows in _chunks(a):
+        start, end = end, end + len(rows[0])
+        covariance[start:end, :end] = _covariance(rows, tuple(axis[:end] for axis in a), model, surface, kernel)
+    return covariance
 
 
 def _variance(a: Pixels, model: MapModel, surface: NDArray, kernel: Kernel) -> Tensor:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.testing import assert_close
 
 from cranial_sparse.classical import gaussian
 from cranial_sparse.classical.gaussian import (
@@ -150,7 +151,7 @@ def test_noise_of_an_outlier_makes_it_as_likely_as_allowed(monkeypatch: pytest.M
     deviation[[5, 40]] += torch.tensor([3.0, -2.0])
     covariance = gaussian._covariance(readings, readings, model, SURFACE, KERNEL)
     monkeypatch.setattr(gaussian, "REWEIGHTINGS", 20)  # what two of them are on the way to
-    noise = gaussian._noise(covariance, deviation, replace(KERNEL, outlier=2.0))
+    weights, noise = gaussian._weights(covariance, deviation, replace(KERNEL, outlier=2.0))
     assert (noise[[5, 40]] > 1).all()
     assert (noise < 0.011).float().mean() > 0.85
     for k in (5, 40, 7):
@@ -160,7 +161,8 @@ def test_noise_of_an_outlier_makes_it_as_likely_as_allowed(monkeypatch: pytest.M
         error = deviation[k] - row @ inverse @ deviation[others]
         variance = covariance[k, k] - row @ inverse @ row + noise[k]
         assert abs(error) <= 2.05 * variance.sqrt()
-    assert (gaussian._noise(covariance, deviation, KERNEL) == KERNEL.noise**2).all()
+    assert_close(weights, torch.linalg.solve(covariance + torch.diag(noise), deviation))
+    assert (gaussian._weights(covariance, deviation, KERNEL)[1] == KERNEL.noise**2).all()
 
 
 def test_a_map_is_not_bent_by_a_bump() -> None:
@@ -197,3 +199,12 @@ def test_the_fit_is_symmetric() -> None:
     model = fit_map_model(maps, np.ones_like(maps, bool), modes=2)
     np.testing.assert_allclose(model.mean, model.mean[::-1], atol=1e-4)
     np.testing.assert_allclose(model.spread, model.spread[::-1], atol=1e-4)
+
+
+def test_a_covariance_made_in_pieces_is_that_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, _, known = drawn(2)
+    readings = np.nonzero(known)
+    whole = gaussian._covariance(readings, readings, model, SURFACE, KERNEL)
+    for chunk in (1, 7, len(whole), 1000):
+        monkeypatch.setattr(gaussian, "CHUNK", chunk)
+        assert_close(gaussian._lower_covariance(readings, model, SURFACE, KERNEL).tril(), whole.tril())
