@@ -21,8 +21,8 @@ from cranial_sparse.classical.maps import PIXEL_MM
 
 IMPUTATIONS = 4
 REWEIGHTINGS = 2
-DENSE = ((5.0, 1), (14.0, 2), (40.0, 4))  # mm from the hole, and every how manieth pixel is read up to there
-SPARSE = ((10.0, 2), (40.0, 4))
+DENSE = ((10.0, 1), (26.0, 2), (42.0, 4))  # mm from the hole, and every how manieth pixel is read up to there
+SPARSE = ((22.0, 2), (52.0, 4))
 CHUNK = 256  # pixels at a time: matrices between all of a hole and all that is known take gigabytes, and new memory takes time
 Pixels = tuple[Any, ...]  # as np.nonzero gives them
 
@@ -87,7 +87,7 @@ def complete_map(
 ) -> NDArray[np.float64]:
     """Conditional mean (mm) at the pixels of ``hole``, or those ``at`` [P, P] alone, in the order of np.nonzero.
 
-    ``values`` [P, P] are read where ``known``: at every pixel by the hole, every eighth far away.
+    ``values`` [P, P] are read where ``known``: at every pixel by the hole, at every eighth row and column far away.
     ``surface`` [P, P, 3] is where the pixels are (mm), for distances. Raises ValueError where nothing is known.
     """
     data = known & _conditioning_pixels(hole, DENSE)
@@ -95,13 +95,20 @@ def complete_map(
 
 
 def complete_map_and_spread(
-    values: NDArray, known: NDArray, hole: NDArray, model: MapModel, surface: NDArray, kernel: Kernel
+    values: NDArray,
+    known: NDArray,
+    hole: NDArray,
+    model: MapModel,
+    surface: NDArray,
+    kernel: Kernel,
+    at: NDArray | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """As complete_map, and the standard deviation (mm) of each pixel besides, from fewer readings, since it takes longer and
     need not be known as well."""
-    mean = complete_map(values, known, hole, model, surface, kernel)
+    at = hole if at is None else at
+    mean = complete_map(values, known, hole, model, surface, kernel, at)
     kernel = replace(kernel, outlier=np.inf)  # a spread hardly depends on what was read
-    return mean, conditional(values, known & _conditioning_pixels(hole, SPARSE), hole, model, surface, kernel)[1]
+    return mean, conditional(values, known & _conditioning_pixels(hole, SPARSE), at, model, surface, kernel)[1]
 
 
 def conditional_mean(
@@ -187,7 +194,7 @@ def _chunks(pixels: Pixels) -> Iterator[Pixels]:
 
 
 def _conditioning_pixels(hole: NDArray, steps: tuple[tuple[float, int], ...]) -> NDArray[np.bool_]:
-    """Thick at the rim, thin far away: about 1,300 pixels that are known, or 800, since the cost grows with their cube."""
+    """Thick at the rim, thin far away: about 1,700 pixels that are known, or 1,000, since the cost grows with their cube."""
     distance = distance_transform_edt(~hole) * PIXEL_MM
     row, column = np.indices(hole.shape)
     chosen = (row % 8 == 0) & (column % 8 == 0)

@@ -87,17 +87,17 @@ def _completed(
     """One of complete_vault's two, with spreads where asked for, and where it doubted a thickness that was read [P, P]."""
     region, outside = _completed_region(hole, settings), _outside(rays, hole)
     thickness = rays.outer - rays.inner
-    outer, outer_spread = _filled(rays.outer, outside, region, model.outer, model, settings.outer, spread)
+    outer, outer_spread = _filled(rays.outer, outside, hole, region, model.outer, model, settings.outer, spread)
     # An oblique cut takes more of the inner table than of the outer, and walls that were not recognised make bone near the hole
     # look thin: its thickness is completed from farther away first, and then again with those readings that agree.
     plausible = outside & (thickness > 1) & (thickness < 21)
     safe = plausible & (distance_transform_edt(~hole) * PIXEL_MM > settings.apart)
     rim = plausible & ~safe
-    off = thickness - _told(thickness, safe, region, rim, model.thickness, model, settings.thickness)
+    off = thickness - _told(thickness, safe, hole, rim, model.thickness, model, settings.thickness)
     agreeing = rim & (off > -settings.thinner) & (off < settings.reading)
     agreeing &= np.abs(rays.outer - outer) < settings.reading
     thick, thick_spread = _filled(
-        thickness, safe | agreeing, region, model.thickness, model, settings.thickness, spread
+        thickness, safe | agreeing, hole, region, model.thickness, model, settings.thickness, spread
     )
     if outer_spread is None or thick_spread is None:
         return Vault(outer, thick, hole), rim & ~agreeing
@@ -115,13 +115,12 @@ def _outside(rays: Rays, hole: NDArray) -> NDArray[np.bool_]:
 
 def _sharp(rays: Rays, hole: NDArray, model: RadialModel, settings: RadialSettings) -> Rays:
     """What rays met but for a rim that is swollen."""
-    region = _completed_region(hole, settings)
-    swollen = swollen_rim(rays, _outside(rays, hole), hole, region, model, settings)
+    swollen = swollen_rim(rays, _outside(rays, hole), hole, model, settings)
     return replace(rays, outer=np.where(swollen, np.nan, rays.outer))
 
 
 def swollen_rim(
-    rays: Rays, outside: NDArray, hole: NDArray, region: NDArray, model: RadialModel, settings: RadialSettings
+    rays: Rays, outside: NDArray, hole: NDArray, model: RadialModel, settings: RadialSettings
 ) -> NDArray[np.bool_]:
     """Pixels [P, P] within SWOLLEN_REACH mm of the ``hole`` where they stand out as partial volume makes a rim stand out; none of
     a sharp one. In 30 sharp rims of train skulls they lie -0.2 to 0.1 mm above what is farther away, in 12 blurred ones 0.3
@@ -130,40 +129,41 @@ def swollen_rim(
     near = outside & (distance_transform_edt(~hole) * PIXEL_MM < SWOLLEN_REACH)
     if not near.any() or not (outside & ~near).any():
         return np.zeros_like(near)
-    told = _told(rays.outer, outside & ~near, region, near, model.outer, model, settings.outer)
+    told = _told(rays.outer, outside & ~near, hole, near, model.outer, model, settings.outer)
     return near & (np.median((rays.outer - told)[near]) > settings.swollen)
 
 
 def _told(
     values: NDArray,
     known: NDArray,
-    region: NDArray,
+    hole: NDArray,
     at: NDArray,
     part: MapModel,
     model: RadialModel | AlignedModel,
     kernel: Kernel,
 ) -> NDArray[np.float64]:
-    """What is ``known`` [P, P] around the ``region`` tells of the pixels ``at`` [P, P]; the mean elsewhere."""
+    """What is ``known`` [P, P] around the ``hole`` tells of the pixels ``at`` [P, P]; the mean elsewhere."""
     told = part.mean.astype(np.float64)
-    told[at] = complete_map(np.nan_to_num(values), known, region, part, model.surface, kernel, at)
+    told[at] = complete_map(np.nan_to_num(values), known, hole, part, model.surface, kernel, at)
     return told
 
 
 def _filled(
     values: NDArray,
     known: NDArray,
-    region: NDArray,
+    hole: NDArray,
+    at: NDArray,
     part: MapModel,
     model: RadialModel | AlignedModel,
     kernel: Kernel,
     spread: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-    """A map [P, P] completed in the ``region``, the mean elsewhere, and where asked for its ``spread``, 0 elsewhere."""
+    """As _told, and where asked for the ``spread`` of it [P, P], 0 elsewhere."""
     if not spread:
-        return _told(values, known, region, region, part, model, kernel), None
-    filled, deviation = part.mean.astype(np.float64), np.zeros(region.shape)
-    filled[region], deviation[region] = complete_map_and_spread(
-        np.nan_to_num(values), known, region, part, model.surface, kernel
+        return _told(values, known, hole, at, part, model, kernel), None
+    filled, deviation = part.mean.astype(np.float64), np.zeros(at.shape)
+    filled[at], deviation[at] = complete_map_and_spread(
+        np.nan_to_num(values), known, hole, part, model.surface, kernel, at
     )
     return filled, deviation
 

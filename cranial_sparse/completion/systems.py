@@ -22,9 +22,9 @@ class System:
 RADIAL = (radial_model.WEIGHTS, radial_model.ALIGNED_WEIGHTS)
 
 SYSTEMS = {
-    "radial": System(radial.radial_completer, RADIAL, revision=8),
+    "radial": System(radial.radial_completer, RADIAL, revision=9),
     "ssm": System(ssm.ssm_completer, (radial_model.WEIGHTS, ssm_model.WEIGHTS)),
     "tps": System(tps.tps_completer, (radial_model.WEIGHTS,), revision=5),
-    "consensus": System(consensus.consensus_completer, RADIAL, revision=10),
+    "consensus": System(consensus.consensus_completer, RADIAL, revision=11),
     "mirror": System(mirror.mirror_completer, (radial_model.WEIGHTS,), revision=3),
 }

@@ -28,7 +28,7 @@ MIXTURE = {
     "craniotomy": 0.1, "ellipsoid": 0.05, "skullfix": 0.05,
 }  # fmt: skip
 ATTEMPTS = 5
-VERSION = 7  # of what a drawn sample is: count it up with any change to cut, pose, proposal, resampling or file
+VERSION = 8  # of what a drawn sample is: count it up with any change to cut, pose, proposal, resampling or file
 STEPS = 8  # of the stored field per unit: 0.04 mm
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation, gaussian_filter
 
+from cranial_sparse.classical import gaussian
 from cranial_sparse.classical.alignment import displaced
 from cranial_sparse.classical.maps import PIXELS, Rays, directions
 from cranial_sparse.classical.radial import complete_vault
@@ -78,3 +79,18 @@ def test_a_head_whose_ridges_lie_elsewhere_is_completed_by_laying_it_on(seed: in
     assert off[2] < 0.6 * off[0]
     np.testing.assert_allclose(vaults[1].outer[brow], (vaults[0].outer + vaults[2].outer)[brow] / 2, atol=1e-9)
     np.testing.assert_array_equal(vaults[1].outer_spread, vaults[0].outer_spread)
+
+
+def test_readings_are_dense_around_the_hole_and_not_around_all_that_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regression: distances were counted from 12 mm beyond the hole, and readings were a third more, which cost half of the time."""
+    around: list[int] = []
+    chosen = gaussian._conditioning_pixels
+
+    def watched(hole: np.ndarray, steps: tuple[tuple[float, int], ...]) -> np.ndarray:
+        around.append(int(hole.sum()))
+        return chosen(hole, steps)
+
+    monkeypatch.setattr(gaussian, "_conditioning_pixels", watched)
+    complete_vault(rays(np.zeros(HOLE.shape)), HOLE, shipped_model())
+    assert len(around) > 4
+    assert max(around) < 1.3 * HOLE.sum()
