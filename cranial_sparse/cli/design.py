@@ -45,6 +45,12 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML with options, over the preset")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="the bone that was there: its distance is shown too")
     parser.add_argument(
+        "--uncertainty",
+        type=Path,
+        metavar="FILE",
+        help="how unsure the prediction is, mm, such as the uncertainty.nrrd of 'complete': it is shown too",
+    )
+    parser.add_argument(
         "--threshold",
         type=float,
         metavar="HU",
@@ -70,6 +76,6 @@ def run(args: argparse.Namespace) -> int:
     from cranial_sparse.implant.settings import load_implant_config
 
     config = load_implant_config(args.preset, args.config, args.set)
-    options = DesignOptions(config, args.threshold, args.truth, args.pdf, args.overwrite)
+    options = DesignOptions(config, args.threshold, args.truth, args.uncertainty, args.pdf, args.overwrite)
     passed = design_case(args.implant, args.skull, args.out, options)
     return 3 if args.strict and not passed else 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cranial_sparse import __version__
 
-PACKAGES = ("torch", "numpy", "scipy", "scikit-image")
+PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "open3d-cpu", "manifold3d")
 
 
 def sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from cranial_sparse.cli.folders import check_writable, new_folder
 from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory, sha256, versions
@@ -23,7 +26,7 @@ from cranial_sparse.implant.settings import ImplantConfig
 from cranial_sparse.io.mesh import import_open3d, write_mesh
 from cranial_sparse.io.print3d import write_3mf, write_glb
 from cranial_sparse.io.skull import read_skull
-from cranial_sparse.io.volume import read_mask, write_volume
+from cranial_sparse.io.volume import read_mask, read_volume, write_volume
 from cranial_sparse.report.html import SOLID_FILES, report_page
 from cranial_sparse.report.solid import figure, joined, part_names, solid_view
 from cranial_sparse.report.summary import Source, Summary, implant_facts, volume_ml
@@ -42,6 +45,7 @@ class DesignOptions:
     config: ImplantConfig
     threshold_hu: float | None = None
     truth: Path | None = None
+    uncertainty: Path | None = None
     pdf: bool = False
     overwrite: bool = False
 
@@ -64,6 +68,7 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
         skull = read_skull(skull_path, options.threshold_hu)
         implant = read_mask(implant_path)
         truth = None if options.truth is None else read_mask(options.truth)
+        spread_at = None if options.uncertainty is None else read_spread(options.uncertainty)
     seconds = {"read": time.perf_counter() - start}
     start = time.perf_counter()
     try:
@@ -89,10 +94,15 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
     )
     with new_folder(out) as folder:
         write_design(folder, made, options.config, summary.case)
-        view = solid_view(made, None if truth is None else implant_mesh(truth))
+        view = solid_view(made, None if truth is None else implant_mesh(truth), spread_at)
         page = report_page(summary, skull.volume, made.volume, solid=view, files=SOLID_FILES)
         (folder / "report.html").write_text(page, encoding="utf-8")
-        facts = {"source": asdict(summary.source), "created": summary.created, "versions": summary.versions}
+        facts = {
+            "source": asdict(summary.source),
+            "implant": {"path": str(implant_path), "sha256": sha256(implant_path)},
+            "created": summary.created,
+            "versions": summary.versions,
+        }
         write_checks(
             folder, made, options.config, {**facts, "seconds": seconds, "peak_memory_mb": summary.peak_memory_mb}
         )
@@ -101,6 +111,22 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
     for line in (*describe(made, out), *(f"  note: {note}" for note in skull.notes)):
         print(line)
     return made.passed
+
+
+def read_spread(path: Path) -> Callable[[NDArray], NDArray]:
+    """What tells the standard deviation (mm) [N] at points [N, 3] LPS mm: that of the nearest voxel of a file that has one.
+
+    Raises InputError where the file cannot be read or says nothing.
+    """
+    volume = read_volume(path)
+    known = np.argwhere(volume.array > 0)
+    if len(known) == 0:
+        raise InputError(
+            f"--uncertainty {path}: expected standard deviations above 0, found none; is this the right file?"
+        )
+    values = volume.array[tuple(known.T)].astype(np.float32)
+    nearest = cKDTree(volume.geometry.to_physical(known))
+    return lambda points: values[nearest.query(points)[1]]
 
 
 def is_design(folder: Path) -> bool:

@@ -22,7 +22,8 @@ class Carved:
     """``field`` [X, Y, Z] mm, negative inside the implant. ``lost_ml`` says what each step took away of ``whole_ml``.
 
     ``opening`` bool [X, Y]: where the missing bone is seen along the last axis. ``tabs`` bool [X, Y]: where
-    tabs reach over it and the bone. ``extra`` [X, Y] mm: how much more than the clearance the gap is meant to be.
+    tabs reach over it and the bone. ``extra`` [X, Y] mm: how much more than the clearance the gap is meant to be. ``text`` bool
+    [X, Y]: where something is engraved.
     """
 
     field: Field
@@ -32,6 +33,7 @@ class Carved:
     whole_ml: float
     lost_ml: dict[str, float]
     tabs: NDArray[np.bool_] | None = None
+    text: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, eq=False)

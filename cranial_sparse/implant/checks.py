@@ -23,6 +23,7 @@ FAITHFUL = 0.1  # mm between the decimated surface and the one that the volume g
 STEP = 0.3, 0.5  # mm at the outer rim, median and 95th percentile
 INTRUSION = 1.0  # mm below the neighbouring inner table, 95th percentile
 COVERED = 0.9  # share of the opening
+APART = 0.05  # share of the rim that may have bone across a gap wider than was meant
 WALL_MARGIN = 3.0  # mm from the rim within which the edge's own limit counts, not the wall's
 ALONG = 0.9  # least cosine between a table and a solid's surface that lies on it
 SUPPORTED = np.cos(np.radians(45))  # faces that look down more steeply than 45 degrees are printed on supports
@@ -93,7 +94,7 @@ def check_solid(
         moved = sweep(solid, samples, bone, skull, far, lattice)
     items = [
         *sound.result(),
-        *_wall_checks(solid, maps, completed, edge, config),
+        *_wall_checks(solid, maps, completed, edge, carved, config),
         *_rim_checks(edge, carved, config),
         at_most("insertion collisions", moved.collisions, "", 0, of=f"of {moved.rays:,} rays"),
         Check("least gap on the way out", moved.least_gap, "mm"),
@@ -126,27 +127,37 @@ def _solid_checks(solid: Mesh, full: Mesh, samples: NDArray) -> list[Check]:
     ]
 
 
-def _wall_checks(solid: Mesh, maps: Maps, patch: Scene, edge: Rim, config: ImplantConfig) -> list[Check]:
-    """The wall is what lies between the two tables, further than WALL_MARGIN from their rims: the slope of an oblique cut is
-    the edge's matter. Its least thickness is the 1st percentile of the map.
+def _wall_checks(
+    solid: Mesh, maps: Maps, patch: Scene, edge: Rim, carved: Carved, config: ImplantConfig
+) -> list[Check]:
+    """The wall is what lies between the two tables, or between one and what is engraved, further than WALL_MARGIN from their
+    rims: the slope of an oblique cut is the edge's matter. Its least thickness is the 1st percentile of the map, and that of
+    the grooves alone.
     """
     opposite = solid.vertices - maps.thickness[:, None] * vertex_normals(solid)
     closest, normals = patch.closest(solid.vertices)
-    wall = np.linalg.norm(solid.vertices - closest, axis=1) < SHEET
-    wall &= np.einsum("ij,ij->i", normals, vertex_normals(solid)) > ALONG
-    wall &= patch.distance(opposite) < SHEET
+    along = np.einsum("ij,ij->i", normals, vertex_normals(solid)) > ALONG
+    along &= patch.distance(opposite) < SHEET
+    on = np.linalg.norm(solid.vertices - closest, axis=1) < SHEET
+    wall = along & on
     rims = np.concatenate([edge.points, edge.below])
     if len(rims):
         wall &= cKDTree(rims).query(solid.vertices)[0] > WALL_MARGIN
     found = maps.thickness[wall]
     wanted = config.fit.minimum_wall_mm
     if len(found) == 0:
-        return [Check("wall, least", 0.0, "mm", f"not measured: nothing is {WALL_MARGIN:g} mm from the rim")]
-    least = float(np.quantile(found, 0.01))
-    return [
-        Check("wall, least", least, "mm", f"at least {wanted:g} less a tenth", least >= 0.9 * wanted),
-        Check("wall, median", float(np.median(found)), "mm"),
-    ]
+        return [Check("wall, least", 0.0, "mm", f"a place {WALL_MARGIN:g} mm from the rim to measure it at", False)]
+    checks = [_least_wall("wall, least", found, wanted), Check("wall, median", float(np.median(found)), "mm")]
+    if carved.text is not None and carved.text.any():
+        groove = along & ~on & under(carved.text, carved.lattice, solid.vertices)
+        if groove.any():
+            checks.append(_least_wall("wall under the engraving, least", maps.thickness[groove], wanted))
+    return checks
+
+
+def _least_wall(name: str, thickness: NDArray, wanted: float) -> Check:
+    least = float(np.quantile(thickness, 0.01))
+    return Check(name, least, "mm", f"at least {wanted:g} less a tenth", least >= 0.9 * wanted)
 
 
 def _rim_checks(edge: Rim, carved: Carved, config: ImplantConfig) -> list[Check]:
@@ -161,6 +172,12 @@ def _rim_checks(edge: Rim, carved: Carved, config: ImplantConfig) -> list[Check]
     share = float(edge.free.mean()) if len(edge.free) else 1.0
     checks = [
         _percent("rim without bone beside it", share),
+        at_most(
+            "rim with bone across a wide gap",
+            100 * float(edge.apart.mean()) if len(edge.apart) else 0.0,
+            "%",
+            100 * APART,
+        ),
         *([_percent("rim under tabs", float(edge.tabbed.mean()))] if edge.tabbed.any() else []),
         Check("rim, places measured", len(plain), "", "at least 1", len(plain) > 0),
     ]
@@ -195,12 +212,20 @@ def _facts(solid: Mesh, carved: Carved, config: ImplantConfig) -> list[Check]:
         Check("volume", volume, "ml"),
         Check("mass", volume * config.density, "g"),
         _percent("volume lost", (carved.whole_ml - volume) / whole),
-        *(_percent(f"volume lost to {name}", max(ml, 0.0) / whole) for name, ml in carved.lost_ml.items()),
+        *(_lost(name, max(ml, 0.0) / whole, config) for name, ml in carved.lost_ml.items()),
         at_most("print box, width", width, "mm", chamber),
         at_most("print box, depth", depth, "mm", chamber),
         at_most("print box, height", height, "mm", chamber),
         at_most("overhang, outer side up", 100 * under, "%", 100 * config.printing.most_overhang),
     ]
+
+
+def _lost(to: str, share: float, config: ImplantConfig) -> Check:
+    """Undercut has a limit: where no direction keeps it, none works."""
+    name = f"volume lost to {to}"
+    if to == "undercut":
+        return at_most(name, 100 * share, "%", 100 * config.insertion.most_lost)
+    return _percent(name, share)
 
 
 def covered(carved: Carved) -> float:

@@ -77,8 +77,20 @@ def design(skull: Volume, implant: Volume, config: ImplantConfig) -> Design:
     far = coarse_points(skull)
     start = np.array([side.start for side in box])
     parts: list[Part] = []
+    refused: list[InputError] = []
     for points in defects(wanted & ~bone, config.refine.debris_ml, skull.geometry, notes):
-        parts += _parts(skull, points + start, far, config, notes)
+        try:
+            parts += _parts(skull, points + start, far, config, notes)
+        except InputError as error:  # the others are no worse for it
+            refused.append(error)
+            middle = skull.geometry.to_physical((points + start).mean(0)).round().astype(int).tolist()
+            size = len(points) * skull.geometry.voxel_volume / 1000
+            notes.append(f"NOT MADE: the part of {size:.1f} ml around {tuple(middle)} LPS mm. {error}")
+    if not parts:
+        raise refused[0]
+    if refused:
+        left = at_most("parts that were not made", len(refused), "", 0)
+        parts = [replace(part, checks=part.checks.and_also(left)) for part in parts]
     whole = np.zeros_like(skull.array)
     for part in parts:
         at, solid = voxels(part.field, part.lattice, skull.geometry)
@@ -125,7 +137,7 @@ def _parts(skull: Volume, implant: NDArray, far: NDArray, config: ImplantConfig,
         mesh = implant_mesh(bone)
         sites = [_site(mesh, points, way, config) for points, way, _ in pieces]
     parts = [
-        _solid(completed.result(), mesh, middle, contact, far, site, plane, config)
+        _solid(completed.result(), mesh, middle, contact, far, site, plane, config, notes)
         for site, (_, _, plane) in zip(sites, pieces, strict=True)
     ]
     return _assembled(*parts) if len(parts) == 2 else parts
@@ -137,8 +149,9 @@ def _pieces(far: NDArray, points: NDArray, normal: NDArray, config: InsertionCon
     if way.lost <= config.most_lost:
         return [(points, way, None)]
     halves = split(far, points, normal, config.cone_deg)
-    losses = " and ".join(f"{100 * half[1].lost:.0f} %" for half in halves)
-    told = f"No direction lets it in without losing {100 * way.lost:.0f} % of its volume."
+    losses = " and ".join(f"{100 * half[1].lost:.2g} %" for half in halves)
+    allowed = f"insertion.most_lost is {100 * config.most_lost:g} %"
+    told = f"No direction lets it in without losing {100 * way.lost:.2g} % of its volume ({allowed})."
     if config.split:
         notes.append(f"{told} It was split in two, which lose {losses}; they go in in the order of their numbers.")
         return halves
@@ -171,6 +184,7 @@ def _solid(
     site: Site,
     plane: NDArray | None,
     config: ImplantConfig,
+    notes: list[str],
 ) -> Part:
     fit, lattice = config.fit, site.lattice
     shape = thickened(completed.mesh, completed.implant, middle, fit.thickness_mm, fit.minimum_wall_mm, fit.inset_mm)
@@ -179,9 +193,20 @@ def _solid(
         raise InputError(
             f"fit.clearance_mm: nothing of the implant is left at {fit.clearance_mm:g} mm from the bone; choose a smaller one"
         )
+    if fit.temporal_mm > 0 and not (carved.extra > 0).any():
+        notes.append("fit.temporal_mm: this implant has no caudal temporal edge, so the gap is the same all around.")
     field, text = engraved(carved.field, lattice, config.engraving)
-    field = perforated(field, lattice, config.perforation, text)
-    finished = fixed(replace(carved, field=field), shape, bone, config.fixation)
+    fastened = fixed(replace(carved, field=field, text=text), shape, bone, config.fixation)
+    taken = text | ~np.asarray((field < 0).any(axis=2))  # tabs get no holes but their own
+    if fastened.tabs is not None:
+        taken |= fastened.tabs
+    field, holes = perforated(fastened.field, lattice, config.perforation, taken)
+    if config.perforation.pattern != "none" and holes == 0:
+        notes.append(
+            f"perforation: no hole of {config.perforation.diameter_mm:g} mm has {config.perforation.margin_mm:g} mm of solid"
+            " around it (perforation.margin_mm), so there is none."
+        )
+    finished = replace(fastened, field=field)
     full = largest_shell(surface(finished.field, lattice))
     mesh = uncrossed(full, config.solid.tolerance_mm)
     lost = {

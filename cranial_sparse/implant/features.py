@@ -22,12 +22,12 @@ BOLDER = 0.2  # mm that a letter's strokes are wider than the font's to every si
 
 def perforated(
     field: Field, lattice: Geometry, config: PerforationConfig, taken: NDArray[np.bool_] | None = None
-) -> Field:
+) -> tuple[Field, int]:
     """``field`` with round holes along the last axis in a regular pattern, none nearer than the margin to the rim or to what is
-    ``taken`` (bool [X, Y]).
+    ``taken`` (bool [X, Y]), and how many there was room for.
     """
     if config.pattern == "none":
-        return field
+        return field, 0
     voxel = lattice.spacing[0]
     room = np.asarray((field < 0).any(axis=2))
     if taken is not None:
@@ -38,7 +38,7 @@ def perforated(
         for p in _pattern(clear.shape, config.pitch_mm / voxel, config.pattern)
         if clear[tuple(np.rint(p).astype(int))] >= config.margin_mm + config.diameter_mm / 2
     ]
-    return drilled(field, lattice, np.reshape(middles, (-1, 2)), config.diameter_mm)
+    return drilled(field, lattice, np.reshape(middles, (-1, 2)), config.diameter_mm), len(middles)
 
 
 def drilled(field: Field, lattice: Geometry, middles: NDArray, diameter: float) -> Field:

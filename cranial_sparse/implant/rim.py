@@ -19,6 +19,12 @@ PIXEL = 0.4  # mm between the rays
 SPACING = 1.0  # mm between stations, and how far from one its gap is looked for
 JOINED = 2.5  # mm beyond the gap meant: a station further from all places where the missing bone joined the skull is a free edge
 SHEET = 0.25  # mm: what is no further than this from the completed surface belongs to it
+OPEN, ACROSS = (
+    1.0,
+    8.0,
+)  # mm: bone further across than the gap meant and so much is apart from the rim; beyond, it is another bone
+WITHIN = 5.0  # mm inward of the rim, where a free edge is no longer rounded and the surface goes as it would go on
+DEPTHS = (0.0, 1.0, 2.0, 3.0)  # mm below the outer rim at which bone is looked for
 BESIDE_TAB = 3  # voxels of the lattice beside a tab at which the rim is not measured
 BELOW = 6.0  # mm above or below the implant's surface: bone further away is another surface
 INSIDE, OUTSIDE = 1.5, 2.5  # mm of implant and of bone, either side of the rim, that a step is read from
@@ -32,7 +38,8 @@ class Rim:
     ``gap``: smallest distance from implant to bone through the thickness. ``outer``: how far the implant's outer surface
     stands out over the bone's, continued across the gap. ``inner`` [M], at the points ``below`` [M, 3] of the inner rim: how
     far its inner surface lies below the bone's.
-    ``free`` bool [N]: no bone to join here, and ``tabbed`` bool [N]: under a tab; nothing is measured at either.
+    ``free`` bool [N]: no bone to join here, and ``tabbed`` bool [N]: under a tab; nothing is measured at either. ``apart`` bool
+    [N]: free, but there is bone straight across, so that something of the defect stays open.
     """
 
     points: NDArray[np.float64]
@@ -42,6 +49,7 @@ class Rim:
     inner: NDArray[np.float64]
     free: NDArray[np.bool_]
     tabbed: NDArray[np.bool_]
+    apart: NDArray[np.bool_]
 
 
 class Heights(NamedTuple):
@@ -94,7 +102,31 @@ def rim(
     near = cKDTree(flat).query_ball_point(outline * PIXEL, SPACING)
     gap = np.array([distance[i].min() if i else np.nan for i in near])
     gap[free | tabbed] = np.nan
-    return Rim(points, gap, outer, below, inner, free & ~tabbed, tabbed)
+    free &= ~tabbed
+    open_by = across(points, outward(outline, ~np.isnan(implant.top)) @ axes[:, :2].T, bone, patch)
+    apart = free & (open_by > OPEN + under(wanted, lattice, points)) & (open_by < ACROSS)
+    return Rim(points, gap, outer, below, inner, free, tabbed, apart)
+
+
+def outward(outline: NDArray, footprint: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Unit vectors [N, 2] away from the ``footprint`` [X, Y] at places [N, 2] of its outline, in pixels."""
+    away = ndimage.distance_transform_edt(~footprint) - ndimage.distance_transform_edt(footprint)
+    slope = np.stack(np.gradient(ndimage.gaussian_filter(away, 3.0)), axis=-1)
+    found = slope[tuple(np.clip(np.rint(outline).astype(int), 0, np.array(footprint.shape) - 1).T)]
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+
+
+def across(points: NDArray, away: NDArray, bone: Scene, patch: Scene) -> NDArray[np.float64]:
+    """How far it is from ``points`` [N, 3] of an outer rim to bone, mm [N], inf where there is none: below the completed surface
+    ``patch`` and along it, in the directions ``away`` [N, 3].
+    """
+    _, normals = patch.closest(
+        points - WITHIN * away
+    )  # where a prediction ends short, its rim is an edge of the patch as well
+    along = away - np.einsum("ij,ij->i", away, normals)[:, None] * normals
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    hits = [bone.cast(points - depth * normals, along) for depth in DEPTHS]
+    return np.min(hits, axis=0).astype(np.float64)
 
 
 def under(flat: NDArray, lattice: Geometry, points: NDArray) -> NDArray:

@@ -31,7 +31,9 @@ class FitConfig:
 
     clearance_mm: float = 0.5  # gap between the solid and the bone all around
     temporal_mm: float = 0.0  # more gap at the caudal temporal edge, for the muscle; 3 is common
-    thickness_mm: float = 0.0  # the same everywhere, measured from the outer surface; 0: as thick as the bone around
+    thickness_mm: float = (
+        0.0  # the same everywhere, from the outer surface, no less than the least wall; 0: as thick as the bone
+    )
     minimum_wall_mm: float = 1.5  # where it would be thinner it grows inward
     minimum_edge_mm: float = 1.0  # feather edges thinner than this are cut off
     inset_mm: float = 0.0  # the inner surface lies this much further out than the inner table
@@ -203,6 +205,11 @@ def check(config: ImplantConfig) -> ImplantConfig:
         raise InputError(
             f"perforation.pitch_mm: expected more than the diameter, {config.perforation.diameter_mm:g},"
             f" got {config.perforation.pitch_mm:g}"
+        )
+    if 0 < config.fit.thickness_mm < config.fit.minimum_wall_mm:
+        raise InputError(
+            f"fit.thickness_mm: expected at least the least wall, fit.minimum_wall_mm, {config.fit.minimum_wall_mm:g}, or 0 for"
+            f" as thick as the bone around, got {config.fit.thickness_mm:g}"
         )
     if any(len(place) != 3 for place in config.fixation.places):
         raise InputError("fixation.places: expected points of three numbers, LPS mm, such as [[60, -20, 35]]")

@@ -15,10 +15,10 @@ from cranial_sparse.cli import main
 from cranial_sparse.cli.batch import complete_all
 from cranial_sparse.cli.case import Options
 from cranial_sparse.cli.inputs import find_inputs
-from cranial_sparse.cli.solid import BROWSERS, find_browser, print_page
+from cranial_sparse.cli.solid import BROWSERS, find_browser, print_page, read_spread
 from cranial_sparse.completion.completion import Completion
 from cranial_sparse.errors import InputError
-from cranial_sparse.geometry import Volume
+from cranial_sparse.geometry import Geometry, Volume
 from cranial_sparse.implant.topology import is_watertight, signed_volume
 from cranial_sparse.io.mesh import read_mesh
 from cranial_sparse.io.volume import read_volume, write_volume
@@ -88,6 +88,9 @@ def test_checks_are_written_with_what_decided_them(finished: Path, files: tuple[
     assert checks["options"]["engraving"]["text"] == "A17"
     assert checks["source"]["path"] == str(files[1])
     assert len(checks["source"]["sha256"]) == 64
+    assert checks["implant"]["path"] == str(files[0])
+    assert len(checks["implant"]["sha256"]) == 64
+    assert {"open3d-cpu", "manifold3d"} <= checks["versions"].keys()
     page = (finished / "report.html").read_text(encoding="utf-8").replace("<wbr>", "")  # where a key may break
     for text in ("checks passed", "A17", "engraving.text", "solid.voxel_mm", "Thickness", "Clearance", "checks.json"):
         assert text in page
@@ -226,11 +229,25 @@ def test_overlap_and_truth_are_shown(files: tuple[Path, Path], tmp_path: Path, h
     thick = ndimage.binary_dilation(missing.array) & (skull.array | missing.array)
     path = tmp_path / "thick.nrrd"
     write_volume(path, Volume(thick.view(np.uint8), missing.geometry))
-    assert run((path, files[1]), tmp_path / "solid", "--truth", str(files[0])) == 0
+    unsure = tmp_path / "unsure.nrrd"
+    write_volume(unsure, Volume(missing.array * np.float32(0.7), missing.geometry))
+    assert run((path, files[1]), tmp_path / "solid", "--truth", str(files[0]), "--uncertainty", str(unsure)) == 0
     assert re.search(r"note: The implant overlapped the skull by \d\.\d\d ml", capsys.readouterr().out)
     page = (tmp_path / "solid" / "report.html").read_text(encoding="utf-8")
     assert "Deviation from truth" in page
+    assert "Uncertainty" in page
     assert "The implant overlapped the skull" in page
+
+
+def test_spreads_are_those_of_the_nearest_voxel_that_has_one(files: tuple[Path, Path], tmp_path: Path, holed: Case):
+    spread = np.zeros((4, 4, 4), np.float32)
+    spread[1, 1, 1], spread[3, 1, 1] = 0.5, 1.5
+    write_volume(tmp_path / "u.nrrd", Volume(spread, Geometry((4, 4, 4), (2.0,) * 3, (10.0, 0.0, 0.0))))
+    spread_at = read_spread(tmp_path / "u.nrrd")
+    np.testing.assert_allclose(spread_at(np.array([[12.1, 2, 2], [30.0, 2, 2], [-5.0, 0, 0]])), [0.5, 1.5, 0.5])
+    write_volume(tmp_path / "nothing.nrrd", Volume(spread * 0, holed[0].geometry.crop((0, 0, 0), (4, 4, 4))))
+    with pytest.raises(InputError, match=r"--uncertainty .*nothing.nrrd: expected standard deviations above 0"):
+        read_spread(tmp_path / "nothing.nrrd")
 
 
 def test_a_config_file_is_named_where_it_is_wrong(files: tuple[Path, Path], tmp_path: Path, capsys):

@@ -38,7 +38,16 @@ def edge(gap: list[float], outer: list[float], inner: list[float]) -> Rim:
     n = max(len(gap), len(outer))
     gaps, steps = (np.array([*given, *[np.nan] * (n - len(given))]) for given in (gap, outer))
     free = np.isin(np.arange(n), np.flatnonzero(np.isnan(gap)))
-    return Rim(np.zeros((n, 3)), gaps, steps, np.zeros((len(inner), 3)), np.array(inner), free, np.zeros(n, bool))
+    return Rim(
+        np.zeros((n, 3)),
+        gaps,
+        steps,
+        np.zeros((len(inner), 3)),
+        np.array(inner),
+        free,
+        np.zeros(n, bool),
+        np.zeros(n, bool),
+    )
 
 
 def test_a_box_is_what_it_is():
@@ -139,6 +148,7 @@ def test_a_rim_that_was_not_measured_has_not_passed():
     found = _rim_checks(edge([np.nan, np.nan], [np.nan], [np.nan]), CARVED, ImplantConfig())
     assert [(item.name, item.value, item.passed) for item in found] == [
         ("rim without bone beside it", 100.0, None),
+        ("rim with bone across a wide gap", 0.0, True),
         ("rim, places measured", 0, False),
     ]
 

@@ -59,6 +59,7 @@ def test_places_are_points():
         ("fit.clearance_mm", ["fit.clearance_mm", "key=value"]),
         ("density=0", ["density", "more than 0", "got 0"]),
         ("insertion.split=perhaps", ["insertion.split", "bool", "perhaps"]),
+        ("fit.thickness_mm=0.8", ["fit.thickness_mm", "fit.minimum_wall_mm, 1.5, or 0", "got 0.8"]),
         ("insertion.cone_deg=90", ["insertion.cone_deg", "0 to 85", "got 90"]),
         ("insertion.most_lost=2", ["insertion.most_lost", "0 to 1", "got 2"]),
         ("solid.voxel_mm=0.1", ["solid.voxel_mm", "0.15 to 1", "got 0.1"]),
