@@ -5,8 +5,6 @@ before, and its implant compared with the true one before a figure counts.
 """
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from argparse import Namespace
@@ -17,6 +15,7 @@ from statistics import median
 
 from benchmarks.cases import FixedCase, write_case
 from benchmarks.common import page, plots
+from benchmarks.common.launch import launch
 from benchmarks.common.options import parse, parser
 from benchmarks.common.text import bytes_text, figure, time_text
 from benchmarks.common.timing import Timing, timing
@@ -35,14 +34,6 @@ EXAMPLES = """\
 CASES = "002,013,066"  # the README's, the one that comes out worst (levels.md), and one between
 SYSTEMS = ("radial", "cascade")
 LOWEST_DSC = 0.85  # no val case is below
-# A process starts with the peak memory of the one that started it, so a small one must; it prints what it measured.
-LAUNCHER = """\
-import os, sys, time
-start = time.perf_counter()
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, usage = os.wait4(child, 0)
-print("\\n", time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
-"""
 
 
 @dataclass(frozen=True)
@@ -65,23 +56,6 @@ class Row:
     peak: int
     stages: dict[str, float]
     dsc: float
-
-
-def launch(command: list[str], threads: int | None = None) -> tuple[float, int]:
-    """Wall seconds and peak resident bytes of a command. Raises InputError with its output where it fails."""
-    known = os.environ if threads is None else os.environ | {"OMP_NUM_THREADS": str(threads)}
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", LAUNCHER, *command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=known,
-    )
-    said, _, measured = done.stdout.rstrip().rpartition("\n")
-    seconds, kilobytes, status = measured.split()
-    if status != "0":
-        raise InputError(f"{' '.join(command)}: expected exit status 0, got {status}: {said.strip()}")
-    return float(seconds), int(kilobytes) * 1024
 
 
 def run_system(case: str, system: str, folder: Path, threads: int | None = None, device: str = "cpu") -> Run:

@@ -11,8 +11,6 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import torch
-
 from benchmarks.cases import SETS, listed
 from benchmarks.common.machine import machine
 from benchmarks.implants.measure import measure
@@ -53,8 +51,9 @@ def main() -> None:
     made = {"system": args.system, "made_by": made_by(args.system)}
     todo = [case for case in cases if any(rows.get(row_name(case), {}).get(key) != made[key] for key in made)]
     about, command = machine(), f"python -m benchmarks implants --system {args.system} --cases {' '.join(args.cases)}"
-    with ProcessPoolExecutor(args.jobs, initializer=torch.set_num_threads, initargs=(max(1, 2 // args.jobs),)) as pool:
-        running = {pool.submit(measure, case, args.system, args.data): case for case in todo}
+    threads = None if args.jobs == 1 else max(1, (os.cpu_count() or 1) // args.jobs)
+    with ProcessPoolExecutor(args.jobs) as pool:
+        running = {pool.submit(measure, case, args.system, args.data, threads): case for case in todo}
         for number, done in enumerate(as_completed(running), 1):
             name = row_name(running[done])
             rows[name] = made | done.result()

@@ -1,31 +1,44 @@
-"""One fixed case from defective skull to checked solid."""
+"""One fixed case from defective skull to checked solid, by the command that a user would give."""
 
-import time
-from dataclasses import asdict
+import json
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.cases import FixedCase, load
-from cranial_sparse.cli.provenance import peak_memory_mb, reset_peak_memory
+from benchmarks.common.launch import launch
 from cranial_sparse.completion.pipeline import complete
 from cranial_sparse.errors import InputError
-from cranial_sparse.implant.design import design
-from cranial_sparse.implant.settings import ImplantConfig
+from cranial_sparse.geometry import Volume
+from cranial_sparse.io.volume import write_volume
 
 
-def measure(case: FixedCase, system: str, data: Path) -> dict[str, Any]:
-    """Figures of all solids of a case with the default options, what was said, wall seconds and MiB of the design alone.
+def measure(case: FixedCase, system: str, data: Path, threads: int | None = None) -> dict[str, Any]:
+    """Figures of all solids of a case with the default options, what was said, wall seconds and peak MiB of ``design`` as a fresh
+    process with page and files, and seconds of the design in it.
 
     ``failure`` says why there is none, and is "" otherwise.
     """
     _, defective, _ = load(case, data)
     implant = complete(defective, system).implant
-    reset_peak_memory()
-    started = time.perf_counter()
-    try:
-        made = design(defective, implant, ImplantConfig())
-    except InputError as error:
-        return {"failure": str(error), "seconds": time.perf_counter() - started}
-    seconds, memory = time.perf_counter() - started, peak_memory_mb()
-    parts = [[asdict(item) for item in part.checks.items] for part in made.parts]
-    return {"failure": "", "parts": parts, "notes": made.notes, "seconds": seconds, "memory_mb": memory}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = Path(folder, "implant.nrrd"), Path(folder, "skull.nrrd"), Path(folder, "solid")
+        for path, volume in zip(paths, (implant, defective), strict=False):
+            write_volume(path, Volume(volume.array.view(np.uint8), volume.geometry))
+        command = [sys.executable, "-m", "cranial_sparse", "design", str(paths[0]), "--skull", str(paths[1])]
+        try:
+            seconds, peak = launch([*command, "--out", str(paths[2])], threads)
+        except InputError as error:
+            return {"failure": str(error), "seconds": 0.0}
+        made = json.loads((paths[2] / "checks.json").read_text(encoding="utf-8"))
+    return {
+        "failure": "",
+        "parts": [part["checks"] for part in made["parts"]],
+        "notes": made["notes"],
+        "seconds": seconds,
+        "design_seconds": made["seconds"]["design"],
+        "memory_mb": peak / 2**20,
+    }

@@ -1,8 +1,16 @@
 """The page of finished implants: goals from figures, failures counted."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+from benchmarks.cases import FixedCase
+from benchmarks.implants import measure as measuring
+from benchmarks.implants.measure import measure
 from benchmarks.implants.page import goals, page, share, values
+from cranial_sparse.geometry import Volume
 
 
 def check(name: str, value: float, passed: bool | None = None) -> dict[str, Any]:
@@ -21,7 +29,8 @@ def row(lost: float, collisions: int, seconds: float = 10.0, notes: tuple[str, .
         check("insertion collisions", collisions, collisions == 0),
         check("volume lost", lost),
     ]
-    return {"failure": "", "parts": [items], "notes": notes, "seconds": seconds, "memory_mb": 512.0}
+    times = {"seconds": seconds, "design_seconds": seconds / 2, "memory_mb": 512.0}
+    return {"failure": "", "parts": [items], "notes": notes, **times}
 
 
 FAILED = {"failure": "touches the skull nowhere", "seconds": 1.0}
@@ -41,9 +50,29 @@ def test_goals_are_of_all_cases() -> None:
     assert found["goes in along its direction without collision"] == "100.0 %"
     assert found["a direction was found"] == "66.7 %"
     assert found["volume lost to clearance and undercut, median"] == "5.0 %"
-    assert found["seconds, median / most"] == "12.0 / 20.0"
+    assert found["`design` with page and files, seconds, median / most"] == "12.0 / 20.0"
+    assert found["design alone, seconds, median / most"] == "6.0 / 10.0"
+    assert found["all checks"] == "0.0 %"
     assert found["memory, GiB, most"] == "0.50"
     assert found["cases that keep both"] == "0.0 %"
+
+
+def test_the_command_is_what_is_measured(
+    monkeypatch: pytest.MonkeyPatch, holed: tuple[Volume, Volume], tmp_path: Path
+) -> None:
+    """On a ball with a hole instead of a skull that is not here."""
+    pytest.importorskip("open3d", reason="Open3D does not load", exc_type=ImportError)
+    skull, missing = holed
+    monkeypatch.setattr(measuring, "load", lambda case, data: (None, skull, None))
+    monkeypatch.setattr(measuring, "complete", lambda skull, system: SimpleNamespace(implant=missing))
+    found = measure(FixedCase("official", "000"), "radial", tmp_path)
+    assert found["failure"] == ""
+    assert 0 < found["design_seconds"] < found["seconds"]
+    assert found["memory_mb"] > 50
+    assert {item["name"] for item in found["parts"][0]} > {"watertight", "clearance, mean"}
+    nothing = SimpleNamespace(implant=Volume(missing.array & False, missing.geometry))
+    monkeypatch.setattr(measuring, "complete", lambda skull, system: nothing)
+    assert "empty volume" in measure(FixedCase("official", "000"), "radial", tmp_path)["failure"]
 
 
 def test_the_page_names_what_failed_and_why() -> None:
