@@ -89,7 +89,7 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
         seconds=seconds,
         peak_memory_mb=peak_memory_mb(),
         versions=versions(),
-        weights={},
+        weights=weights_beside(implant_path),
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
     with new_folder(out) as folder:
@@ -102,6 +102,7 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
             "implant": {"path": str(implant_path), "sha256": sha256(implant_path)},
             "created": summary.created,
             "versions": summary.versions,
+            "weights": summary.weights,
         }
         write_checks(
             folder, made, options.config, {**facts, "seconds": seconds, "peak_memory_mb": summary.peak_memory_mb}
@@ -111,6 +112,16 @@ def design_case(implant_path: Path, skull_path: Path, out: Path, options: Design
     for line in (*describe(made, out), *(f"  note: {note}" for note in skull.notes)):
         print(line)
     return made.passed
+
+
+def weights_beside(implant: Path) -> dict[str, str]:
+    """Hashes by name of the weights that predicted an ``implant`` of 'complete', from the summary beside it; none without one."""
+    try:
+        found = json.loads((implant.parent / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    weights = found.get("weights") if isinstance(found, dict) and implant.name == "implant.nrrd" else None
+    return {str(name): str(value) for name, value in weights.items()} if isinstance(weights, dict) else {}
 
 
 def read_spread(path: Path) -> Callable[[NDArray], NDArray]:

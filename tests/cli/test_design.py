@@ -15,7 +15,7 @@ from cranial_sparse.cli import main
 from cranial_sparse.cli.batch import complete_all
 from cranial_sparse.cli.case import Options
 from cranial_sparse.cli.inputs import find_inputs
-from cranial_sparse.cli.solid import BROWSERS, find_browser, print_page, read_spread
+from cranial_sparse.cli.solid import BROWSERS, find_browser, print_page, read_spread, weights_beside
 from cranial_sparse.completion.completion import Completion
 from cranial_sparse.errors import InputError
 from cranial_sparse.geometry import Geometry, Volume
@@ -237,6 +237,20 @@ def test_overlap_and_truth_are_shown(files: tuple[Path, Path], tmp_path: Path, h
     assert "Deviation from truth" in page
     assert "Uncertainty" in page
     assert "The implant overlapped the skull" in page
+
+
+def test_weights_are_those_of_the_completion_beside_it(tmp_path: Path):
+    implant, summary = tmp_path / "implant.nrrd", tmp_path / "summary.json"
+    assert weights_beside(implant) == {}
+    for text, expected in (
+        ('{"weights": {"radial.safetensors": "ab"}}', {"radial.safetensors": "ab"}),
+        ('{"weights": 3}', {}),
+        ("[]", {}),
+        ("{", {}),
+    ):
+        summary.write_text(text, encoding="utf-8")
+        assert weights_beside(implant) == expected
+        assert weights_beside(tmp_path / "another.nrrd") == {}
 
 
 def test_spreads_are_those_of_the_nearest_voxel_that_has_one(files: tuple[Path, Path], tmp_path: Path, holed: Case):
