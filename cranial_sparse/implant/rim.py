@@ -19,10 +19,8 @@ PIXEL = 0.4  # mm between the rays
 SPACING = 1.0  # mm between stations, and how far from one its gap is looked for
 JOINED = 2.5  # mm beyond the gap meant: a station further from all places where the missing bone joined the skull is a free edge
 SHEET = 0.25  # mm: what is no further than this from the completed surface belongs to it
-OPEN, ACROSS = (
-    1.0,
-    8.0,
-)  # mm: bone further across than the gap meant and so much is apart from the rim; beyond, it is another bone
+OPEN = 1.0  # mm more than the gap meant: bone further across than that is apart from the rim
+ACROSS = 8.0  # mm: beyond, it is another bone
 WITHIN = 5.0  # mm inward of the rim, where a free edge is no longer rounded and the surface goes as it would go on
 DEPTHS = (0.0, 1.0, 2.0, 3.0)  # mm below the outer rim at which bone is looked for
 BESIDE_TAB = 3  # voxels of the lattice beside a tab at which the rim is not measured
