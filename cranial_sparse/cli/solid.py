@@ -35,6 +35,7 @@ from cranial_sparse.schema import to_plain
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PRINT_SECONDS = 120
 SCHEMA = 1
+ELSEWHERE = 5.0  # mm from the implant: what is further away tells of another prediction
 MARK = "checks.json"  # what a folder of ours is told by
 
 
@@ -127,7 +128,7 @@ def weights_beside(implant: Path) -> dict[str, str]:
 def read_spread(path: Path) -> Callable[[NDArray], NDArray]:
     """What tells the standard deviation (mm) [N] at points [N, 3] LPS mm: that of the nearest voxel of a file that has one.
 
-    Raises InputError where the file cannot be read or says nothing.
+    Raises InputError where the file cannot be read or says nothing; what it returns does where the points lie far from all of it.
     """
     volume = read_volume(path)
     known = np.argwhere(volume.array > 0)
@@ -137,7 +138,14 @@ def read_spread(path: Path) -> Callable[[NDArray], NDArray]:
         )
     values = volume.array[tuple(known.T)].astype(np.float32)
     nearest = cKDTree(volume.geometry.to_physical(known))
-    return lambda points: values[nearest.query(points)[1]]
+
+    def spread_at(points: NDArray) -> NDArray:
+        away, found = nearest.query(points)
+        if (middle := float(np.median(away))) > ELSEWHERE:
+            raise InputError(f"--uncertainty {path}: lies {middle:.0f} mm from the implant; is it of this prediction?")
+        return values[found]
+
+    return spread_at
 
 
 def is_design(folder: Path) -> bool:
