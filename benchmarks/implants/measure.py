@@ -32,7 +32,10 @@ def measure(case: FixedCase, system: str, data: Path, threads: int | None = None
         try:
             seconds, peak = launch([*command, "--out", str(paths[2])], threads)
         except InputError as error:
-            return {"failure": str(error), "seconds": 0.0}
+            return {
+                "failure": str(error).replace(folder, ""),
+                "seconds": 0.0,
+            }  # the page names no folder of the machine
         made = json.loads((paths[2] / "checks.json").read_text(encoding="utf-8"))
     return {
         "failure": "",

@@ -36,7 +36,7 @@ def every(rows: Rows) -> float:
 
 def goals(rows: Rows) -> list[tuple[str, str, str]]:
     """What was to be reached, the goal and the figure."""
-    lost, seconds = values(rows, "volume lost"), [row["seconds"] for row in rows.values()]
+    lost, seconds = values(rows, "volume lost"), [row["seconds"] for row in rows.values() if not row["failure"]]
     steps = values(rows, "step at the rim, median"), values(rows, "step at the rim, 95 %")
     alone = [row["design_seconds"] for row in rows.values() if not row["failure"]]
     memory = [row["memory_mb"] for row in rows.values() if not row["failure"]]

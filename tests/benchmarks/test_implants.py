@@ -1,5 +1,6 @@
 """The page of finished implants: goals from figures, failures counted."""
 
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +47,9 @@ def test_a_case_without_a_solid_counts_as_one_that_failed() -> None:
 
 def test_goals_are_of_all_cases() -> None:
     rows = {"a": row(3.0, 0, 8.0), "b": row(5.0, 0, 12.0, ("No direction lets it in …",)), "c": row(7.0, 0, 20.0)}
+    assert "12.0 / 20.0" in {
+        figure for _, _, figure in goals(rows | {"d": FAILED | {"seconds": 0.0}})
+    }  # no time was measured
     found = {name: figure for name, _, figure in goals(rows)}
     assert found["goes in along its direction without collision"] == "100.0 %"
     assert found["a direction was found"] == "66.7 %"
@@ -72,7 +76,9 @@ def test_the_command_is_what_is_measured(
     assert {item["name"] for item in found["parts"][0]} > {"watertight", "clearance, mean"}
     nothing = SimpleNamespace(implant=Volume(missing.array & False, missing.geometry))
     monkeypatch.setattr(measuring, "complete", lambda skull, system: nothing)
-    assert "empty volume" in measure(FixedCase("official", "000"), "radial", tmp_path)["failure"]
+    failure = measure(FixedCase("official", "000"), "radial", tmp_path)["failure"]
+    assert "empty volume" in failure
+    assert tempfile.gettempdir() not in failure
 
 
 def test_the_page_names_what_failed_and_why() -> None:
